@@ -1,0 +1,1 @@
+"""The theory applied to torch tensors and language models."""

@@ -1,0 +1,1 @@
+"""Symbolic derivations of the formulas the theory uses."""

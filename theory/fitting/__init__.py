@@ -1,0 +1,1 @@
+"""The law that fits measured data."""

@@ -1,0 +1,1 @@
+"""What no format can beat."""

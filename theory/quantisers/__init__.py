@@ -1,0 +1,5 @@
+"""Where the codepoints go."""
+
+from .scalar import Design, ScalarQuantiser
+
+__all__ = ["Design", "ScalarQuantiser"]
