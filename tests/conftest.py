@@ -1,0 +1,32 @@
+"""Fixtures that all tests share."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+# One profile everywhere: examples are drawn from a fixed seed, and slow machines are not failures.
+settings.register_profile("bitlaw", deadline=None, derandomize=True, max_examples=50)
+settings.load_profile("bitlaw")
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def shared_path(relative: str) -> Path:
+    """Path of material that lies beside the repository; skips the test where it is absent."""
+    path = SHARED / relative
+    if not path.exists():
+        pytest.skip(f"no {relative} beside the repository")
+    return path
+
+
+@pytest.fixture
+def shared_json():
+    """Read a JSON file of reference numbers that lies beside the repository."""
+
+    def read(relative: str) -> Any:
+        return json.loads(shared_path(relative).read_text())
+
+    return read
