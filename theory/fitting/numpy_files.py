@@ -30,7 +30,8 @@ _HEADER_READERS = {
 
 # What the readers of numpy, zipfile and zlib raise on damaged bytes: a header that is no Python literal
 # (SyntaxError, TokenError, TypeError, RecursionError), sizes beyond reason (OverflowError, MemoryError),
-# an encrypted member (RuntimeError) or an unknown compression (NotImplementedError).
+# an encrypted member (RuntimeError), an unknown compression (NotImplementedError), an offset before the
+# start of the file (OSError), a type code that numpy warns of (Warning, where warnings are errors).
 _DAMAGE = (
     ValueError,
     TypeError,
@@ -42,7 +43,9 @@ _DAMAGE = (
     OverflowError,
     MemoryError,
     EOFError,
+    OSError,
     RuntimeError,
+    Warning,
     zipfile.BadZipFile,
     zlib.error,
 )
@@ -126,16 +129,16 @@ def _list_member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) 
 
 def list_npz(path: Path) -> list[TensorInfo]:
     """List the members of an .npz archive, in stored order, from their headers alone."""
-    with _naming(path, "the .npz archive"), zipfile.ZipFile(path) as archive:
+    with path.open("rb") as file, _naming(path, "the .npz archive"), zipfile.ZipFile(file) as archive:
         return [_list_member(path, archive, member) for member in _members(archive)]
 
 
 def iterate_npz(path: Path, infos: list[TensorInfo]) -> Iterator[tuple[str, AnyArray]]:
     """Decompress the named members one after the other."""
     wanted = {info.name for info in infos}
-    with _naming(path, "the .npz archive"):
-        archive = zipfile.ZipFile(path)
-    with archive:
+    with path.open("rb") as file:
+        with _naming(path, "the .npz archive"):
+            archive = zipfile.ZipFile(file)
         for member in _members(archive):
             if _member_name(member) in wanted:
                 yield _member_name(member), _read_member(path, archive, member)
