@@ -65,6 +65,11 @@ class Source(ABC):
         return True
 
     @property
+    def breakpoints(self) -> tuple[float, ...]:
+        """Points inside or at the ends of the support where the density is not analytic, ascending."""
+        return ()
+
+    @property
     @abstractmethod
     def log_concave(self) -> bool:
         """Whether the density is log-concave."""

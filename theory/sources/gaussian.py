@@ -1,4 +1,4 @@
-"""The normal law (placeholder numerics replaced below the interface)."""
+"""The normal law."""
 
 from __future__ import annotations
 
@@ -7,77 +7,46 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from .._typing import ArrayLike, FloatArray
-from .base import Source
+from .._typing import FloatArray
+from .scale_family import ScaleFamily
 
 __all__ = ["Normal"]
 
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(24)
+_LOG_PEAK = -0.5 * np.log(2.0 * np.pi)
 
 
 @dataclass(frozen=True)
-class Normal(Source):
+class Normal(ScaleFamily):
     """Normal law of zero mean."""
 
     std: float = 1.0
+
+    _panels = 2
+    _reach = 40.0
 
     @property
     def log_concave(self) -> bool:
         """Always."""
         return True
 
-    def pdf(self, x: ArrayLike) -> FloatArray:
-        """Density."""
-        return np.exp(self.logpdf(x))
+    @property
+    def _scale(self) -> float:
+        return self.std
 
-    def logpdf(self, x: ArrayLike) -> FloatArray:
-        """Log density."""
-        z = np.asarray(x, dtype=np.float64) / self.std
-        return np.asarray(-0.5 * z * z - np.log(self.std * np.sqrt(2 * np.pi)))
+    def _density(self, z: FloatArray) -> FloatArray:
+        return np.asarray(np.exp(-0.5 * z * z) * np.exp(_LOG_PEAK))
 
-    def cdf(self, x: ArrayLike) -> FloatArray:
-        """Distribution function."""
-        return np.asarray(special.ndtr(np.asarray(x) / self.std))
+    def _log_density(self, z: FloatArray) -> FloatArray:
+        return np.asarray(_LOG_PEAK - 0.5 * z * z)
 
-    def sf(self, x: ArrayLike) -> FloatArray:
-        """Survival function."""
-        return np.asarray(special.ndtr(-np.asarray(x) / self.std))
+    def _upper(self, z: FloatArray) -> FloatArray:
+        return np.asarray(special.ndtr(-z))
 
-    def ppf(self, q: ArrayLike) -> FloatArray:
-        """Quantile."""
-        return np.asarray(self.std * special.ndtri(np.asarray(q)))
+    def _upper_quantile(self, q: FloatArray) -> FloatArray:
+        return np.asarray(-special.ndtri(q))
 
-    def isf(self, q: ArrayLike) -> FloatArray:
-        """Upper quantile."""
-        return np.asarray(-self.std * special.ndtri(np.asarray(q)))
+    def _smooth_width(self, z: FloatArray) -> FloatArray:
+        return np.asarray(8.0 / (1.0 + z / 5.0))
 
-    def differential_entropy(self) -> float:
-        """Bits."""
-        return float(0.5 * np.log2(2 * np.pi * np.e) + np.log2(self.std))
-
-    def partial_moments(self, lower: ArrayLike, upper: ArrayLike, about: ArrayLike = 0.0) -> FloatArray:
-        """Moments."""
-        a, b, c = np.broadcast_arrays(*(np.asarray(v, dtype=np.float64) for v in (lower, upper, about)))
-        flip = a + b < 0
-        a, b, c = np.where(flip, -b, a), np.where(flip, -a, b), np.where(flip, -c, c)
-        narrow = b - a <= self.std
-        raw = self._upper(a) - self._upper(b)
-        m1 = raw[1] - c * raw[0]
-        m2 = raw[2] - 2 * c * raw[1] + c * c * raw[0]
-        half = np.where(narrow, (b - a) / 2, 0.0)[..., None]
-        mid = np.where(narrow, a + (b - a) / 2, 0.0)[..., None]
-        x = mid + half * _NODES
-        f = self.pdf(x) * _WEIGHTS * half
-        d = x - c[..., None]
-        out = np.stack([raw[0], m1, m2])
-        fine = np.stack([f.sum(-1), (f * d).sum(-1), (f * d * d).sum(-1)])
-        out = np.where(narrow, fine, out)
-        out[1] = np.where(flip, -out[1], out[1])
-        return out
-
-    def _upper(self, x: FloatArray) -> FloatArray:
-        z = x / self.std
-        q = special.ndtr(-z)
-        phi = np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi)
-        finite = np.where(np.isfinite(z), z, 0.0)
-        return np.stack([q, self.std * phi, self.std**2 * (q + finite * phi)])
+    def _standard_entropy(self) -> float:
+        return float(0.5 * np.log2(2 * np.pi * np.e))
