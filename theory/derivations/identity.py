@@ -98,17 +98,26 @@ class Identity:
         Name of the function that derives it.
     statement : str
         The formula in words, with maths between dollar signs.
-    left, right : sympy expression or matrix
-        What is defined or asked, and what it equals.
+    conclusion : Step
+        The claim it is all for, left = right.
     steps : tuple of Step
-        The checked claims of the derivation, in order; the last one is left = right.
+        The checked claims of the derivation, in order; the conclusion is one of them.
     """
 
     name: str
     statement: str
-    left: Formula
-    right: Formula
+    conclusion: Step
     steps: tuple[Step, ...]
+
+    @property
+    def left(self) -> Formula:
+        """What is asked."""
+        return self.conclusion.left
+
+    @property
+    def right(self) -> Formula:
+        """What it equals."""
+        return self.conclusion.right
 
     def __bool__(self) -> bool:
         """Whether it holds: an identity that exists was proved."""
@@ -122,7 +131,7 @@ class Identity:
         DerivationError
             If the candidate cannot be shown to equal the left-hand side.
         """
-        Step("candidate", self.left, right, by=self.steps[-1].by)
+        Step(self.conclusion.claim, self.left, _frozen(right), by=self.conclusion.by)
 
 
 class Proof:
@@ -167,11 +176,11 @@ def derivation(build: Callable[[Proof], tuple[Formula, Formula]]) -> Derivation:
     @functools.wraps(build)
     def derive() -> Identity:
         proof = Proof()
-        left, right = build(proof)
-        last = proof.steps[-1]
-        if not (_is_zero(last.left - left) and _is_zero(last.right - right)):
-            raise DerivationError(f"{build.__name__} returns something other than what its last step shows")
-        return Identity(build.__name__, statement, last.left, last.right, tuple(proof.steps))
+        sides = tuple(_frozen(side) for side in build(proof))
+        for step in proof.steps:
+            if step.relation == "=" and (step.left, step.right) == sides:
+                return Identity(build.__name__, statement, step, tuple(proof.steps))
+        raise DerivationError(f"{build.__name__} returns an equation that none of its steps shows")
 
     return derive
 
