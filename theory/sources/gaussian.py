@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,17 +13,38 @@ from .scale_family import ScaleFamily
 
 __all__ = ["Normal"]
 
-_LOG_PEAK = -0.5 * np.log(2.0 * np.pi)
+_PEAK = 1.0 / math.sqrt(2.0 * math.pi)
+_LOG_PEAK = -0.5 * math.log(2.0 * math.pi)
 
 
 @dataclass(frozen=True)
 class Normal(ScaleFamily):
-    """Normal law of zero mean."""
+    """Normal (Gaussian) law of zero mean.
+
+    f(x) = exp(-x^2 / (2 std^2)) / (std sqrt(2 pi)).
+
+    Parameters
+    ----------
+    std : float > 0
+        Standard deviation.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If std is not a positive finite number.
+
+    Examples
+    --------
+    >>> law = Normal()
+    >>> mass, first, second = law.partial_moments(30.0, float("inf"))
+    >>> print(f"{mass:.6e} {first / mass:.6f}")
+    4.906714e-198 30.033260
+    """
 
     std: float = 1.0
 
     _panels = 2
-    _reach = 40.0
+    _reach = 40.0  # the tail beyond is below the smallest double
 
     @property
     def log_concave(self) -> bool:
@@ -34,7 +56,11 @@ class Normal(ScaleFamily):
         return self.std
 
     def _density(self, z: FloatArray) -> FloatArray:
-        return np.asarray(np.exp(-0.5 * z * z) * np.exp(_LOG_PEAK))
+        term = z * z
+        term *= -0.5
+        term = np.exp(term)
+        term *= _PEAK
+        return term
 
     def _log_density(self, z: FloatArray) -> FloatArray:
         return np.asarray(_LOG_PEAK - 0.5 * z * z)
@@ -46,7 +72,7 @@ class Normal(ScaleFamily):
         return np.asarray(-special.ndtri(q))
 
     def _smooth_width(self, z: FloatArray) -> FloatArray:
-        return np.asarray(8.0 / (1.0 + z / 5.0))
+        return 8.0 / (1.0 + z / 5.0)  # the density falls by e^-32 at 0, e^-35 far out; measured limit
 
     def _standard_entropy(self) -> float:
-        return float(0.5 * np.log2(2 * np.pi * np.e))
+        return 0.5 * math.log2(2.0 * math.pi * math.e)

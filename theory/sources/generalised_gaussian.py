@@ -9,8 +9,8 @@ from functools import cached_property
 import numpy as np
 from scipy import special
 
+from .._arguments import check_positive
 from .._typing import FloatArray
-from .checks import checked_positive
 from .scale_family import ScaleFamily
 
 __all__ = ["GeneralisedNormal"]
@@ -25,7 +25,7 @@ class GeneralisedNormal(ScaleFamily):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "beta", checked_positive("beta", self.beta))
+        object.__setattr__(self, "beta", check_positive("beta", self.beta))
 
     @property
     def log_concave(self) -> bool:

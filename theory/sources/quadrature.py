@@ -1,7 +1,7 @@
 """Gauss-Legendre rules, correct to the last bit.
 
 The usual tables in double precision (`numpy.polynomial.legendre.leggauss`) carry weights that are wrong by
-1e-13 and nodes whose distance from the end of the interval is wrong by 1e-14, both relative.  An integrand that
+1e-13 and nodes whose distance from the end is wrong by 1e-14, both relative.  An integrand that
 decays over the interval lives on just these nodes, so the rules are polished here by Newton's method in
 decimal arithmetic, once.
 """

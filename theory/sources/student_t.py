@@ -9,8 +9,8 @@ from functools import cached_property
 import numpy as np
 from scipy import special
 
-from .._typing import FloatArray
-from .checks import checked_positive
+from .._arguments import check_positive
+from .._typing import FloatArray, IntArray
 from .scale_family import ScaleFamily
 
 __all__ = ["StudentT"]
@@ -23,11 +23,11 @@ class StudentT(ScaleFamily):
     df: float
     std: float = 1.0
 
-    _panels = 4
+    _panels = 3
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "df", checked_positive("df", self.df))
+        object.__setattr__(self, "df", check_positive("df", self.df))
         if self.df <= 2:
             raise ValueError(f"df must exceed 2 for a finite variance, got {self.df!r}")
 
@@ -39,6 +39,10 @@ class StudentT(ScaleFamily):
     @cached_property
     def _scale(self) -> float:  # type: ignore[override]
         return self.std * math.sqrt((self.df - 2) / self.df)
+
+    @cached_property
+    def _peak(self) -> float:
+        return math.exp(self._log_peak)
 
     @cached_property
     def _log_peak(self) -> float:
@@ -61,21 +65,31 @@ class StudentT(ScaleFamily):
         rate = (1.0 + 1.0 / self.df) * z / local
         return np.asarray(local * np.minimum(2.5 * math.sqrt(self.df), 7.0 / (1.0 + rate / 5.0)))
 
-    def _beyond(self, edge: FloatArray, end: FloatArray, about: FloatArray) -> FloatArray:
-        nu, z, c = self.df, edge / self._scale, about / self._scale
-        stretch = np.log(np.maximum(end, edge) / edge)
-        power, raw = np.ones_like(z), np.zeros((3, z.size))
-        peak = np.where(
-            z * z > 20 * nu, np.exp(self._log_peak + nu / 2 * np.log(nu / (z * z))) * math.sqrt(nu), 0.0
-        )
-        for j in range(6):
-            for k in range(3):
-                order = nu + 2 * j - k
-                raw[k] += power * z**k * -np.expm1(-order * stretch) / order
-            power = power * -((nu + 1) / 2 + j) / (j + 1) * nu / (z * z)
-        raw = np.where(peak > 0, raw * peak, 0.0)
-        out = np.stack([raw[0], raw[1] - c * raw[0], raw[2] - 2 * c * raw[1] + c * c * raw[0]])
-        return out * np.array([[1.0], [self._scale], [self._scale**2]])
+    def _beyond(
+        self, out: FloatArray, wide: IntArray, edge: FloatArray, end: FloatArray, about: FloatArray
+    ) -> FloatArray:
+        if self.df > 100:
+            return out
+        raw = self._tail_moments(np.minimum(edge, end)) - self._tail_moments(end)
+        out[0, wide] += raw[0]
+        out[1, wide] += raw[1] - about * raw[0]
+        out[2, wide] += raw[2] + about * (about * raw[0] - 2.0 * raw[1])
+        return out
+
+    def _tail_moments(self, x: FloatArray) -> FloatArray:
+        ratio = x / self._scale
+        inner = 1.0 / (1.0 + ratio * ratio / self.df)
+        raw = np.empty((3, x.size))
+        raw[0] = special.betainc(self.df / 2, 0.5, inner)
+        raw[1] = inner ** ((self.df - 1) / 2)
+        raw[2] = special.betainc(self.df / 2 - 1, 1.5, inner)
+        raw *= self._half_moments
+        return raw
+
+    @cached_property
+    def _half_moments(self) -> FloatArray:
+        first = self._peak * self.df / (self.df - 1) * self._scale
+        return np.array([[0.5], [first], [0.5 * self.std**2]])
 
     def _standard_entropy(self) -> float:
         nu = self.df
