@@ -1,8 +1,8 @@
 r"""Companding at high resolution: the error of a given density of points, and the density that is best.
 
-With N points spread as $N\lambda(x)$ per unit length, the cell at x has width $\Delta = 1/(N\lambda(x))$.  Bennett's
-integral is the distortion when cells are narrow on the scale of the law; the calculus of variations then
-gives the best $\lambda$: the cube root of the density, normalised.
+With N points spread as $N\lambda(x)$ per unit length, the cell at x has width $\Delta = 1/(N\lambda(x))$.
+Bennett's integral is the distortion when cells are narrow on the scale of the law; the calculus of
+variations then gives the best $\lambda$: the cube root of the density, normalised.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _MU = sp.Symbol("mu", positive=True)
 
 @derivation
 def bennett_integral(proof: Proof) -> tuple[Formula, Formula]:
-    r"""Squared error per unit length of narrow cells: $f(x)/(12 N^2 \lambda(x)^2)$.
+    r"""Bennett's integral: narrow cells have the squared error $f(x)/(12 N^2 \lambda(x)^2)$ per unit length.
 
     The error of one cell of width Delta about x is expanded in Delta: its value and first two derivatives
     vanish at 0, the third does not.
@@ -35,7 +35,11 @@ def bennett_integral(proof: Proof) -> tuple[Formula, Formula]:
     width = sp.Symbol("Delta", positive=True)
     cell = sp.Integral(u**2 * f(x + u), (u, -width / 2, width / 2))
     derivatives = [cell.diff(width, order).subs(width, 0).doit() for order in range(4)]
-    proof.equal("Value, slope and curvature of the cell's error at width 0", sp.Matrix(derivatives[:3]), sp.zeros(3, 1))
+    proof.equal(
+        "Value, slope and curvature of the cell's error at width 0",
+        sp.Matrix(derivatives[:3]),
+        sp.zeros(3, 1),
+    )
     proof.equal("Its third derivative there", derivatives[3], f(x) / 2)
     leading = derivatives[3] / sp.factorial(3) * width**3
     proof.equal("So the cell's error is, to leading order", leading, f(x) * width**3 / 12)
@@ -47,7 +51,7 @@ def bennett_integral(proof: Proof) -> tuple[Formula, Formula]:
 
 @derivation
 def cube_root_rule(proof: Proof) -> tuple[Formula, Formula]:
-    r"""The best density of points is $\lambda = f^{1/3} / \int f^{1/3}$.
+    r"""Cube-root rule: the best density of points is $\lambda = f^{1/3} / \int f^{1/3}$.
 
     Euler's equation of the integral of f/lambda^2 + mu lambda, the multiplier fixed by the integral of
     lambda being 1.  The integrand is convex in lambda, so the stationary density is the best one.
@@ -80,7 +84,7 @@ def cube_root_rule(proof: Proof) -> tuple[Formula, Formula]:
 
 @derivation
 def panter_dite(proof: Proof) -> tuple[Formula, Formula]:
-    r"""The least distortion of N points at high resolution: $D = \frac{1}{12N^2}\left(\int f^{1/3}\right)^3$.
+    r"""Panter-Dite formula: the least distortion of N points is $D = \frac{1}{12N^2}(\int f^{1/3})^3$.
 
     Bennett's integral at the cube-root density.
 
@@ -98,7 +102,7 @@ def panter_dite(proof: Proof) -> tuple[Formula, Formula]:
 
 
 def _pull_out(expression: Formula) -> Formula:
-    """Normal form for nested integrals: the inner one is a constant of the outer one."""
+    """Write nested integrals in normal form: the inner one is a constant of the outer one."""
     total = sp.Integral(f(x) ** sp.Rational(1, 3), (x, -sp.oo, sp.oo))
     constant = sp.Symbol("c", positive=True)
     return split(sp.expand(expression.subs(total, constant))).subs(total, constant)
@@ -106,7 +110,7 @@ def _pull_out(expression: Formula) -> Formula:
 
 @derivation
 def power_error_rule(proof: Proof) -> tuple[Formula, Formula]:
-    r"""For the error $|x - Q(x)|^r$ the best density of points is proportional to $f^{1/(r+1)}$.
+    r"""Other powers of the error: for $|x - Q(x)|^r$ the best density of points is as $f^{1/(r+1)}$.
 
     The same argument with the cell error Delta^{r+1} f / (2^r (r+1)); r = 2 is the cube root, r = 1 the
     square root.
@@ -117,7 +121,9 @@ def power_error_rule(proof: Proof) -> tuple[Formula, Formula]:
     """
     r, width, u, density, value = sp.symbols("r Delta u rho phi", positive=True)
     cell = 2 * sp.integrate(u**r, (u, 0, width / 2))
-    proof.equal("Error of a cell on which f is constant", cell, width ** (r + 1) / (2**r * (r + 1)), sp.simplify)
+    proof.equal(
+        "Error of a cell on which f is constant", cell, width ** (r + 1) / (2**r * (r + 1)), sp.simplify
+    )
     per_length = (value * cell * density).subs(width, 1 / density)
     slope = (per_length + _MU * density).diff(density)
     proof.equal(
@@ -130,7 +136,9 @@ def power_error_rule(proof: Proof) -> tuple[Formula, Formula]:
     scale = (r / (2**r * (r + 1) * _MU)) ** (1 / (r + 1))
     best = scale * value ** (1 / (r + 1))
     left = slope.subs(density, best)
-    proof.equal("It holds at $\\lambda = k\\,\\phi^{1/(r+1)}$ with $k$ free of x", left, sp.Integer(0), sp.simplify)
+    proof.equal(
+        "It holds at $\\lambda = k\\,\\phi^{1/(r+1)}$ with $k$ free of x", left, sp.Integer(0), sp.simplify
+    )
     exponent = sp.simplify(value * sp.log(best).diff(value))
     proof.equal("The exponent", exponent, 1 / (r + 1), symbol=r"\frac{d\log\lambda}{d\log f}")
     return exponent, 1 / (r + 1)

@@ -28,7 +28,7 @@ def _entropy(density: Formula, log_density: Formula) -> Formula:
 
 @derivation
 def entropy_gaussian(proof: Proof) -> tuple[Formula, Formula]:
-    r"""Gaussian: $h = \frac12\ln(2\pi e\sigma^2)$.
+    r"""Gaussian entropy: $h = \frac12\ln(2\pi e\sigma^2)$.
 
     The largest of all laws with this variance.
 
@@ -45,7 +45,7 @@ def entropy_gaussian(proof: Proof) -> tuple[Formula, Formula]:
 
 @derivation
 def entropy_laplace(proof: Proof) -> tuple[Formula, Formula]:
-    r"""Laplace: $h = \ln(2es)$.
+    r"""Laplace entropy: $h = \ln(2es)$.
 
     The largest of all laws with mean absolute value s.
 
@@ -61,7 +61,7 @@ def entropy_laplace(proof: Proof) -> tuple[Formula, Formula]:
 
 @derivation
 def entropy_generalised_gaussian(proof: Proof) -> tuple[Formula, Formula]:
-    r"""Generalised Gaussian: $h = \frac1\beta + \ln\frac{2s\,\Gamma(1/\beta)}{\beta}$.
+    r"""Generalised Gaussian entropy: $h = \frac1\beta + \ln\frac{2s\,\Gamma(1/\beta)}{\beta}$.
 
     The mean of (|x|/s)^beta is 1/beta.
 
@@ -78,7 +78,9 @@ def entropy_generalised_gaussian(proof: Proof) -> tuple[Formula, Formula]:
     proof.equal("The mass", mass, sp.Integer(1), tidy)
     left = tidy(mean_power) - tidy(mass) * sp.log(constant)
     right = 1 / _BETA + sp.log(2 * _S * sp.gamma(1 / _BETA) / _BETA)
-    proof.equal("The mean of $-\\ln f$", left, right, lambda e: sp.simplify(sp.expand_log(e, force=True)), "h")
+    proof.equal(
+        "The mean of $-\\ln f$", left, right, lambda e: sp.simplify(sp.expand_log(e, force=True)), "h"
+    )
     return left, right
 
 
@@ -88,7 +90,7 @@ def _tidy_gamma(expression: Formula) -> Formula:
 
 @derivation
 def entropy_student_t(proof: Proof) -> tuple[Formula, Formula]:
-    r"""Student-t, standard scale: $h=\frac{\nu+1}2[\psi(\frac{\nu+1}2)-\psi(\frac\nu2)]-\ln C_\nu$.
+    r"""Student-t entropy: $h=\frac{\nu+1}2[\psi(\frac{\nu+1}2)-\psi(\frac\nu2)]-\ln C_\nu$ in standard scale.
 
     psi is the digamma function and C the constant of the density.  The mean of log(1 + x^2/nu) is minus the
     logarithmic derivative, with respect to the exponent, of the integral that normalises the law.
@@ -103,7 +105,9 @@ def entropy_student_t(proof: Proof) -> tuple[Formula, Formula]:
     normaliser = 2 * sp.integrate((1 + _X**2 / _NU) ** (-exponent), (_X, 0, sp.oo))
     at = {e: _NU / 2}
     constant = sp.gamma((_NU + 1) / 2) / (sp.sqrt(sp.pi * _NU) * sp.gamma(_NU / 2))
-    proof.equal("The integral of $(1+x^2/\\nu)^{-(\\nu+1)/2}$", normaliser.subs(at), 1 / constant, _tidy_gamma)
+    proof.equal(
+        "The integral of $(1+x^2/\\nu)^{-(\\nu+1)/2}$", normaliser.subs(at), 1 / constant, _tidy_gamma
+    )
     mean_log = -sp.log(normaliser).diff(e).subs(at)
     psi = sp.digamma((_NU + 1) / 2) - sp.digamma(_NU / 2)
     proof.equal("The mean of $\\ln(1+x^2/\\nu)$", mean_log, psi)
@@ -115,7 +119,7 @@ def entropy_student_t(proof: Proof) -> tuple[Formula, Formula]:
 
 @derivation
 def entropy_logistic(proof: Proof) -> tuple[Formula, Formula]:
-    r"""Logistic of scale s: $h = \ln s + 2$.
+    r"""Logistic entropy: $h = \ln s + 2$.
 
     With u the distribution function, f = u (1 - u)/s, so h is an integral over u in (0, 1).
 

@@ -1,8 +1,8 @@
 r"""Entropy-constrained conditions: where distortion plus slope times entropy is stationary.
 
-The index of a quantiser is coded with $\ell_i = -\log_2 p_i$ bits, so the thing to minimise is $J = D + \lambda H$
-with $H = -\sum_i p_i \log_2 p_i$.  Thresholds move probability between codewords and so feel the lengths;
-codepoints do not.
+The index of a quantiser is coded with $\ell_i = -\log_2 p_i$ bits, so the thing to minimise is $J = D +
+\lambda H$ with $H = -\sum_i p_i \log_2 p_i$. Thresholds move probability between codewords and so feel
+the lengths; codepoints do not.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def _cost(q1: Formula, q2: Formula) -> Formula:
 
 
 def _threshold_slope() -> Formula:
-    """Derivative of the cost with respect to the threshold, with the code lengths written as l_1, l_2."""
+    """Differentiate the cost along the threshold, with the code lengths written as l_1, l_2."""
     slope = sp.expand(_cost(_Q1, _Q2).diff(_T))
     for length, mass in ((_L1, moment(0, _A, _T)), (_L2, moment(0, _T, _B))):
         slope = slope.subs(sp.log(mass), -length * sp.log(2))
@@ -37,7 +37,7 @@ def _threshold_slope() -> Formula:
 
 @derivation
 def entropy_threshold_gradient(proof: Proof) -> tuple[Formula, Formula]:
-    r"""Slope of $D + \lambda H$ along a threshold: $f(t)[(t-q_1)^2-(t-q_2)^2+\lambda(\ell_1-\ell_2)]$.
+    r"""Slope along a threshold: $f(t)[(t-q_1)^2-(t-q_2)^2+\lambda(\ell_1-\ell_2)]$ is that of $D+\lambda H$.
 
     The derivative of -p log p also has a term that does not depend on p; it cancels because the two cells
     exchange the same mass.
@@ -62,7 +62,7 @@ def entropy_threshold_gradient(proof: Proof) -> tuple[Formula, Formula]:
 
 @derivation
 def entropy_threshold_formula(proof: Proof) -> tuple[Formula, Formula]:
-    """The best threshold is the midpoint shifted towards the codepoint with the longer code.
+    r"""Threshold: the midpoint shifted towards the codepoint with the longer code.
 
     In full, t = (q_1 + q_2)/2 + lambda (l_2 - l_1) / (2 (q_2 - q_1)).
 
@@ -82,7 +82,7 @@ def entropy_threshold_formula(proof: Proof) -> tuple[Formula, Formula]:
 
 @derivation
 def entropy_constrained_centroid(proof: Proof) -> tuple[Formula, Formula]:
-    """Codepoints stay centroids under an entropy constraint.
+    r"""Codepoints: they stay centroids under an entropy constraint.
 
     The entropy depends on the thresholds alone.
 

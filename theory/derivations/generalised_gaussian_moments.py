@@ -29,7 +29,9 @@ def _tidy(expression: Formula) -> Formula:
 
 @derivation
 def generalised_gaussian_partial_moment(proof: Proof) -> tuple[Formula, Formula]:
-    r"""Generalised Gaussian: $\frac{d}{dx}\,\frac{s^k}{2\Gamma(1/\beta)}\,\gamma(\frac{k+1}\beta,(\frac xs)^\beta)=x^kf(x)$.
+    r"""Partial moments of the generalised Gaussian: incomplete gamma functions.
+
+    $x^k f(x)$ is the slope of $\frac{s^k}{2\Gamma(1/\beta)}\,\gamma(\frac{k+1}\beta,(\frac xs)^\beta)$.
 
     So M_k(a, b) for 0 <= a < b is a difference of lower incomplete gamma functions.
 
@@ -45,7 +47,7 @@ def generalised_gaussian_partial_moment(proof: Proof) -> tuple[Formula, Formula]
 
 @derivation
 def generalised_gaussian_absolute_moment(proof: Proof) -> tuple[Formula, Formula]:
-    r"""Generalised Gaussian: $E|X|^k = s^k\,\Gamma(\frac{k+1}\beta)/\Gamma(\frac1\beta)$.
+    r"""Generalised Gaussian moments: $E|X|^k = s^k\,\Gamma(\frac{k+1}\beta)/\Gamma(\frac1\beta)$.
 
     k = 0 says that the density integrates to one.
 
@@ -62,7 +64,7 @@ def generalised_gaussian_absolute_moment(proof: Proof) -> tuple[Formula, Formula
 
 @derivation
 def generalised_gaussian_unit_variance_scale(proof: Proof) -> tuple[Formula, Formula]:
-    r"""Generalised Gaussian: unit variance is the scale $\sqrt{\Gamma(1/\beta)/\Gamma(3/\beta)}$.
+    r"""Generalised Gaussian of unit variance: the scale is $\sqrt{\Gamma(1/\beta)/\Gamma(3/\beta)}$.
 
     The Gaussian (beta = 2) has s = sqrt(2), the Laplace law (beta = 1) s = 1/sqrt(2).
 

@@ -1,10 +1,10 @@
 r"""The best entropy-constrained quantiser of the Laplace law, in closed form (Sullivan 1996).
 
 Beyond its dead zone the Laplace law is exponential, and an exponential law has no memory: given $X > t$,
-$X - t$ has one law whatever t is.  The best way to go on is therefore the same after every threshold, and all
-outer cells have one width $\Delta$ and one offset $\delta$ of the codepoint from the cell's inner edge.  What is
-left is one free number, $\Delta$: it fixes $\delta$ (centroid), the slope $\lambda$ (threshold condition) and the dead
-zone $T$ (the threshold condition at $\pm T$).
+$X - t$ has one law whatever t is. The best way to go on is therefore the same after every threshold, and
+all outer cells have one width $\Delta$ and one offset $\delta$ of the codepoint from the cell's inner
+edge. What is left is one free number, $\Delta$: it fixes $\delta$ (centroid), the slope $\lambda$
+(threshold condition) and the dead zone $T$ (the threshold condition at $\pm T$).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def _centroid() -> Formula:
 
 
 def _split_logarithms(expression: Formula) -> Formula:
-    """Rewrite with T = s ln(1 + v), Delta = s ln(1 + o), and every logarithm split into those of its factors."""
+    """Rewrite with T = s ln(1 + v), Delta = s ln(1 + o) and all logarithms split into those of factors."""
     outside, odds = sp.symbols("v o", positive=True)
     rational = expression.subs({_T: _S * sp.log(1 + outside), _STEP: _S * sp.log(1 + odds)})
     rational = rational.replace(sp.exp, lambda exponent: sp.exp(sp.expand(exponent)))
@@ -49,7 +49,7 @@ def _split_logarithms(expression: Formula) -> Formula:
 
 @derivation
 def laplace_outer_offset(proof: Proof) -> tuple[Formula, Formula]:
-    r"""Each outer codepoint lies $\delta = s - \Delta/(e^{\Delta/s}-1)$ beyond its cell's inner edge.
+    r"""Offset of outer codepoints: $\delta = s - \Delta/(e^{\Delta/s}-1)$ beyond the cell's inner edge.
 
     The centroid of an exponential law cut at Delta; less than half the step.
 
@@ -69,7 +69,7 @@ def laplace_outer_offset(proof: Proof) -> tuple[Formula, Formula]:
 
 @derivation
 def laplace_equal_steps(proof: Proof) -> tuple[Formula, Formula]:
-    r"""With equal steps every outer threshold meets its condition at one slope: $\lambda=s\ln2\,(\Delta-2\delta)$.
+    r"""Consistency of equal steps: every outer threshold is right for one slope, $s\ln2\,(\Delta-2\delta)$.
 
     The lengths of neighbouring cells differ by the same number of bits, Delta/(s ln 2), so cell k + 1 asks
     nothing that cell k did not.
@@ -81,7 +81,9 @@ def laplace_equal_steps(proof: Proof) -> tuple[Formula, Formula]:
     mass = sp.integrate(_EXPONENTIAL, (_X, _K * _STEP, (_K + 1) * _STEP))
     following = mass.subs(_K, _K + 1)
     longer = sp.simplify(sp.expand_log(sp.log(sp.simplify(mass / following)), force=True)) / sp.log(2)
-    proof.equal("The next cell's code is longer by", longer, _STEP / (_S * sp.log(2)), symbol=r"\ell_{k+1}-\ell_k")
+    proof.equal(
+        "The next cell's code is longer by", longer, _STEP / (_S * sp.log(2)), symbol=r"\ell_{k+1}-\ell_k"
+    )
     codepoints = _K * _STEP + _OFFSET, (_K + 1) * _STEP + _OFFSET
     threshold = (_K + 1) * _STEP
     condition = (threshold - codepoints[0]) ** 2 - (threshold - codepoints[1]) ** 2 - _SLOPE * longer
@@ -93,7 +95,7 @@ def laplace_equal_steps(proof: Proof) -> tuple[Formula, Formula]:
 
 @derivation
 def laplace_slope(proof: Proof) -> tuple[Formula, Formula]:
-    r"""The step that is best for slope $\lambda$: $\lambda = s\ln 2\,(\Delta - 2\delta(\Delta))$.
+    r"""Step and slope: the best step for $\lambda$ has $\lambda = s\ln 2\,(\Delta - 2\delta(\Delta))$.
 
     Found without assuming that steps are equal: the least cost V of quantising an exponential variable
     obeys V = min (cost of its first cell + probability of passing it times V), as what remains is the
@@ -124,7 +126,7 @@ def laplace_slope(proof: Proof) -> tuple[Formula, Formula]:
 
 @derivation
 def laplace_dead_zone(proof: Proof) -> tuple[Formula, Formula]:
-    r"""The dead zone $\pm T$ solves $T^2 - \delta^2 = \lambda\,\log_2(p_0/p_1)$.
+    r"""Dead zone: its edge T solves $T^2 - \delta^2 = \lambda\,\log_2(p_0/p_1)$.
 
     p_0 = 1 - e^{-T/s} is the probability of the centre and p_1 = e^{-T/s} (1 - e^{-Delta/s})/2 that of the
     first cell of one side.
@@ -155,7 +157,9 @@ def laplace_dead_zone(proof: Proof) -> tuple[Formula, Formula]:
 
 @derivation
 def laplace_quantiser_distortion(proof: Proof) -> tuple[Formula, Formula]:
-    r"""$D = 2s^2 - e^{-T/s}\left[T^2 + 2sT + s^2 + \Delta^2 e^{\Delta/s}/(e^{\Delta/s}-1)^2\right]$.
+    r"""Distortion: what the dead zone and the outer cells leave, in elementary functions of $\Delta$ and T.
+
+    $D = 2s^2 - e^{-T/s}\left[T^2 + 2sT + s^2 + \Delta^2 e^{\Delta/s}/(e^{\Delta/s}-1)^2\right]$.
 
     In the dead zone the error is x itself; in each outer cell it is that of an exponential law cut at Delta,
     the same for all.
@@ -184,7 +188,9 @@ def laplace_quantiser_distortion(proof: Proof) -> tuple[Formula, Formula]:
 
 @derivation
 def laplace_quantiser_entropy(proof: Proof) -> tuple[Formula, Formula]:
-    r"""$H = h_2(w) + w\,[1 + h_2(p)/(1-p)]$ with $w = e^{-T/s}$, $p = e^{-\Delta/s}$, $h_2$ the binary entropy.
+    r"""Entropy: $H = h_2(w) + w\,[1 + h_2(p)/(1-p)]$ with $w = e^{-T/s}$ and $p = e^{-\Delta/s}$.
+
+    $h_2$ is the binary entropy.
 
     One decision "outside?", one sign, and a geometric number of steps.
 
@@ -215,5 +221,5 @@ def laplace_quantiser_entropy(proof: Proof) -> tuple[Formula, Formula]:
 
 
 def _convergent(series: Formula) -> Formula:
-    """The value of a series where it converges."""
+    """Value of a series where it converges."""
     return series.args[0][0] if isinstance(series, sp.Piecewise) else series

@@ -22,7 +22,9 @@ def _tail(a: Formula) -> Formula:
 
 @derivation
 def laplace_partial_moments(proof: Proof) -> tuple[Formula, Formula]:
-    r"""Laplace, $0\le a<b$: $M_k(a,b)=T_k(a)-T_k(b)$, $T=\frac12 e^{-a/s}(1,\ a+s,\ a^2+2as+2s^2)$.
+    r"""Laplace partial moments: $M_k(a,b)=T_k(a)-T_k(b)$ for $0\le a<b$, with half-line moments T.
+
+    $T(a)=\frac12 e^{-a/s}(1,\ a+s,\ a^2+2as+2s^2)$.
 
     On the negative side M_k(-b, -a) = (-1)^k M_k(a, b).
 
@@ -40,7 +42,7 @@ def laplace_partial_moments(proof: Proof) -> tuple[Formula, Formula]:
 
 @derivation
 def laplace_crossing_moments(proof: Proof) -> tuple[Formula, Formula]:
-    r"""Laplace, across zero: $M_k(-a,b) = T_k(0)(1+(-1)^k) - T_k(b) - (-1)^k T_k(a)$, with a, b > 0.
+    r"""Laplace cells across zero: $M_k(-a,b) = (1+(-1)^k)T_k(0) - T_k(b) - (-1)^k T_k(a)$.
 
     T is the moment of a half-line above a point.
 
@@ -55,14 +57,16 @@ def laplace_crossing_moments(proof: Proof) -> tuple[Formula, Formula]:
             for k in range(3)
         ]
     )
-    right = sp.Matrix([(1 + (-1) ** k) * _tail(0)[k] - _tail(_B)[k] - (-1) ** k * _tail(_A)[k] for k in range(3)])
+    right = sp.Matrix(
+        [(1 + (-1) ** k) * _tail(0)[k] - _tail(_B)[k] - (-1) ** k * _tail(_A)[k] for k in range(3)]
+    )
     proof.equal("Both sides of zero", left, right, symbol=r"(M_0,\ M_1,\ M_2)^T")
     return left, right
 
 
 @derivation
 def laplace_variance(proof: Proof) -> tuple[Formula, Formula]:
-    r"""Laplace: the variance is $\sigma^2 = 2s^2$.
+    r"""Laplace variance: $\sigma^2 = 2s^2$.
 
     So unit variance is the scale 1/sqrt(2).
 

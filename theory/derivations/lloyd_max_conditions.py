@@ -1,9 +1,9 @@
 r"""Lloyd-Max conditions: where the squared error of a scalar quantiser is stationary.
 
-A quantiser has codepoints $q_1 < \dots < q_N$ and thresholds $t_1 < \dots < t_{N-1}$; its distortion is the
-sum over cells of $\int_{t_{i-1}}^{t_i} (x - q_i)^2 f(x)\,dx$.  Derivatives with respect to a codepoint and to a
-threshold give the two conditions; the second derivatives, with the thresholds held at the midpoints, give
-the tridiagonal matrix that Newton's method needs.
+A quantiser has codepoints $q_1 < \dots < q_N$ and thresholds $t_1 < \dots < t_{N-1}$; its distortion is
+the sum over cells of $\int_{t_{i-1}}^{t_i} (x - q_i)^2 f(x)\,dx$. Derivatives with respect to a codepoint
+and to a threshold give the two conditions; the second derivatives, with the thresholds held at the
+midpoints, give the tridiagonal matrix that Newton's method needs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["centroid_condition", "lloyd_max_hessian", "midpoint_condition", "sta
 
 @derivation
 def centroid_condition(proof: Proof) -> tuple[Formula, Formula]:
-    """The best codepoint of a cell is its centroid, $q = M_1/M_0$.
+    r"""Centroid condition: the best codepoint of a cell is its centroid, $q = M_1/M_0$.
 
     The error of the cell (a, b] is a parabola in q with curvature 2 M_0, so the stationary point is the
     minimum.
@@ -32,7 +32,13 @@ def centroid_condition(proof: Proof) -> tuple[Formula, Formula]:
     m0, m1 = moment(0, a, b), moment(1, a, b)
     slope = cell_error(q, a, b).diff(q)
     proof.equal("The slope of the cell's error", slope, 2 * (q * m0 - m1), split, r"\partial D/\partial q")
-    proof.equal("Its curvature is twice the mass, which is positive", slope.diff(q), 2 * m0, split, r"\partial^2 D/\partial q^2")
+    proof.equal(
+        "Its curvature is twice the mass, which is positive",
+        slope.diff(q),
+        2 * m0,
+        split,
+        r"\partial^2 D/\partial q^2",
+    )
     centroid = sp.solve(split(slope), q)[0]
     proof.equal("The slope vanishes at the centroid", centroid, m1 / m0, split, "q")
     return centroid, m1 / m0
@@ -40,7 +46,7 @@ def centroid_condition(proof: Proof) -> tuple[Formula, Formula]:
 
 @derivation
 def midpoint_condition(proof: Proof) -> tuple[Formula, Formula]:
-    """The best threshold between two codepoints is their midpoint.
+    r"""Nearest-neighbour condition: the best threshold between two codepoints is their midpoint.
 
     Moving the threshold t trades the errors of the two neighbouring cells against each other.
 
@@ -60,18 +66,20 @@ def midpoint_condition(proof: Proof) -> tuple[Formula, Formula]:
     )
     bracket = sp.expand(slope / f(t))
     best = sp.solve(bracket, t)[0]
-    proof.positive("Divided by f it rises, so the error is least at its zero; with $d = q_2 - q_1$", bracket.diff(t))
+    proof.positive(
+        "Divided by f it rises, so the error is least at its zero; with $d = q_2 - q_1$", bracket.diff(t)
+    )
     proof.equal("The zero is the midpoint", best, (q1 + q2) / 2, symbol="t")
     return best, (q1 + q2) / 2
 
 
 @derivation
 def lloyd_max_hessian(proof: Proof) -> tuple[Formula, Formula]:
-    """With thresholds at the midpoints, half the distortion has a tridiagonal Hessian.
+    r"""Hessian: with thresholds at the midpoints, that of half the distortion is tridiagonal.
 
-    Its diagonal is M_0(cell i) - (d_i f(t_i) + d_{i-1} f(t_{i-1}))/4 and its off-diagonal -d_i f(t_i)/4, where
-    d_i = q_{i+1} - q_i.  Shown for three codepoints: the middle one has both neighbours, the outer ones are a
-    cell apart.  (The Hessian of the distortion itself is twice this.)
+    Its diagonal is $M_0 - (d_i f(t_i) + d_{i-1} f(t_{i-1}))/4$ with the mass $M_0$ of cell i, its off-diagonal
+    $-d_i f(t_i)/4$, where $d_i = q_{i+1} - q_i$.  Shown for three codepoints: the middle one has both neighbours,
+    the outer ones are a cell apart.  The Hessian of the distortion itself is twice this.
 
     References
     ----------
@@ -83,7 +91,9 @@ def lloyd_max_hessian(proof: Proof) -> tuple[Formula, Formula]:
     ends = (-sp.oo, t1, t2, sp.oo)
     half = sum(cell_error(q[i], ends[i], ends[i + 1]) for i in range(3)) / 2
     gradient = sp.Matrix([half.diff(point) for point in q])
-    residuals = sp.Matrix([q[i] * moment(0, *ends[i : i + 2]) - moment(1, *ends[i : i + 2]) for i in range(3)])
+    residuals = sp.Matrix(
+        [q[i] * moment(0, *ends[i : i + 2]) - moment(1, *ends[i : i + 2]) for i in range(3)]
+    )
     proof.equal(
         "The gradient holds the centroid conditions: moving thresholds contribute nothing",
         gradient,
@@ -101,7 +111,7 @@ def lloyd_max_hessian(proof: Proof) -> tuple[Formula, Formula]:
 
 @derivation
 def stationary_distortion(proof: Proof) -> tuple[Formula, Formula]:
-    """A cell with its centroid as codepoint has error $M_2 - M_1^2/M_0$.
+    r"""Distortion at the centroids: a cell has the error $M_2 - M_1^2/M_0$.
 
     Summed over cells: the distortion is the variance of X less the variance of Q(X).  Any other codepoint
     adds M_0 times the squared distance from the centroid.

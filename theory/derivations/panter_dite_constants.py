@@ -1,4 +1,4 @@
-r"""Panter-Dite constants of the families: $D \approx c\,\sigma^2/N^2$ with $c = (\int f^{1/3})^3 / 12\sigma^2$.
+r"""Panter-Dite constants of families: $D \approx c\,\sigma^2/N^2$ with $c = (\int f^{1/3})^3 / 12\sigma^2$.
 
 Each is the plain integral of the cube root of the density.
 """
@@ -29,7 +29,7 @@ def _least_distortion(half_integral: Formula) -> Formula:
 
 @derivation
 def panter_dite_gaussian(proof: Proof) -> tuple[Formula, Formula]:
-    r"""Gaussian: $D \approx \frac{\sqrt3\,\pi}{2}\,\sigma^2/N^2$.
+    r"""Gaussian constant: $D \approx \frac{\sqrt3\,\pi}{2}\,\sigma^2/N^2$.
 
     At a rate of log2 N bits that is 0.7218 bit (4.35 dB) from the Gaussian's own bound sigma^2/N^2.
 
@@ -46,7 +46,7 @@ def panter_dite_gaussian(proof: Proof) -> tuple[Formula, Formula]:
 
 @derivation
 def panter_dite_laplace(proof: Proof) -> tuple[Formula, Formula]:
-    r"""Laplace: $D \approx \frac92\,\sigma^2/N^2$.
+    r"""Laplace constant: $D \approx \frac92\,\sigma^2/N^2$.
 
     With scale s = sigma/sqrt(2).
 
@@ -85,7 +85,7 @@ def panter_dite_uniform(proof: Proof) -> tuple[Formula, Formula]:
 
 @derivation
 def panter_dite_generalised_gaussian(proof: Proof) -> tuple[Formula, Formula]:
-    r"""Generalised Gaussian of scale s: $D \approx \frac{3^{3/\beta}}{3 N^2}\,s^2\,\Gamma(1/\beta)^2/\beta^2$.
+    r"""Generalised Gaussian constant: $D \approx 3^{3/\beta-1}\,s^2\,\Gamma(1/\beta)^2/\beta^2 N^2$.
 
     The law has density beta exp(-(|x|/s)^beta) / (2 s Gamma(1/beta)).
 
@@ -106,15 +106,21 @@ def panter_dite_generalised_gaussian(proof: Proof) -> tuple[Formula, Formula]:
     )
     proof.equal("Cubed", left, right, _gamma_simplify, "D")
     gauss = {beta: 2, s: sp.sqrt(2) * _SIGMA}
-    proof.equal("At $\\beta = 2$ it is the Gaussian's", right.subs(gauss), sp.sqrt(3) * sp.pi * _SIGMA**2 / (2 * _N**2))
+    proof.equal(
+        "At $\\beta = 2$ it is the Gaussian's",
+        right.subs(gauss),
+        sp.sqrt(3) * sp.pi * _SIGMA**2 / (2 * _N**2),
+    )
     laplace = {beta: 1, s: _SIGMA / sp.sqrt(2)}
-    proof.equal("At $\\beta = 1$ it is that of the Laplace law", right.subs(laplace), 9 * _SIGMA**2 / (2 * _N**2))
+    proof.equal(
+        "At $\\beta = 1$ it is that of the Laplace law", right.subs(laplace), 9 * _SIGMA**2 / (2 * _N**2)
+    )
     return left, right
 
 
 @derivation
 def panter_dite_student_t(proof: Proof) -> tuple[Formula, Formula]:
-    r"""Student-t of standard scale: $\int f^{1/3} = C_\nu^{1/3}\sqrt{\pi\nu}\,\Gamma(\frac{\nu-2}{6})/\Gamma(\frac{\nu+1}{6})$.
+    r"""Student-t: $\int f^{1/3} = C_\nu^{1/3}\sqrt{\pi\nu}\,\Gamma(\frac{\nu-2}{6})/\Gamma(\frac{\nu+1}{6})$.
 
     D is its cube over 12 N^2; C is the constant of the density.  It needs nu > 2, as the variance does, and
     grows without bound as nu falls to 2.
@@ -130,7 +136,9 @@ def panter_dite_student_t(proof: Proof) -> tuple[Formula, Formula]:
     left = _least_distortion(constant**_THIRD * half)
     total = constant**_THIRD * sp.sqrt(sp.pi * nu) * sp.gamma(m / 6) / sp.gamma((nu + 1) / 6)
     right = total**3 / (12 * _N**2)
-    proof.equal("The integral of the cube root, cubed, with $m = \\nu - 2$", left, right, _gamma_simplify, "D")
+    proof.equal(
+        "The integral of the cube root, cubed, with $m = \\nu - 2$", left, right, _gamma_simplify, "D"
+    )
     return left, right
 
 

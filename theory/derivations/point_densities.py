@@ -1,9 +1,9 @@
 r"""Densities proportional to a power of a density: the families are closed under it.
 
-The power family of codebooks takes its points as quantiles of the density proportional to $f^p$ ($p = 1/3$ is
-the cube-root rule).  For the families here that density is of the same family, with other parameters: shown
-by the derivative of $\log f^p$ equalling that of the new density's logarithm, which fixes it up to a constant,
-and so entirely.
+The power family of codebooks takes its points as quantiles of the density proportional to $f^p$ ($p =
+1/3$ is the cube-root rule). For the families here that density is of the same family, with other
+parameters: shown by the derivative of $\log f^p$ equalling that of the new density's logarithm, which
+fixes it up to a constant, and so entirely.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def _slopes(proof: Proof, log_density: Formula, new: Formula) -> None:
 
 @derivation
 def power_density_gaussian(proof: Proof) -> tuple[Formula, Formula]:
-    r"""The density proportional to $f^p$ of a Gaussian is Gaussian with $\sigma' = \sigma/\sqrt p$.
+    r"""Power of a Gaussian: $f^p$ normalised is Gaussian with $\sigma' = \sigma/\sqrt p$.
 
     The cube root widens it by the square root of 3.
 
@@ -54,7 +54,7 @@ def power_density_gaussian(proof: Proof) -> tuple[Formula, Formula]:
 
 @derivation
 def power_density_laplace(proof: Proof) -> tuple[Formula, Formula]:
-    r"""The density proportional to $f^p$ of a Laplace law is Laplace with scale $s' = s/p$.
+    r"""Power of a Laplace density: $f^p$ normalised is Laplace with $s' = s/p$.
 
     The cube root triples the scale.
 
@@ -72,7 +72,7 @@ def power_density_laplace(proof: Proof) -> tuple[Formula, Formula]:
 
 @derivation
 def power_density_generalised_gaussian(proof: Proof) -> tuple[Formula, Formula]:
-    r"""The density proportional to $f^p$ of a generalised Gaussian keeps its shape, $s' = s\,p^{-1/\beta}$.
+    r"""Power of a generalised Gaussian: $f^p$ normalised keeps its shape, $s' = s\,p^{-1/\beta}$.
 
     The Gaussian is beta = 2 and the Laplace law beta = 1.
 
@@ -91,7 +91,7 @@ def power_density_generalised_gaussian(proof: Proof) -> tuple[Formula, Formula]:
 
 @derivation
 def power_density_student_t(proof: Proof) -> tuple[Formula, Formula]:
-    r"""The density proportional to $f^p$ of a Student-t has $\nu' = p(\nu+1)-1$ and $s' = s\sqrt{\nu/\nu'}$.
+    r"""Power of a Student-t density: $f^p$ normalised has $\nu' = p(\nu+1)-1$ and $s' = s\sqrt{\nu/\nu'}$.
 
     It exists for p (nu + 1) > 1.  The cube root has (nu - 2)/3 degrees of freedom; of a law of unit variance,
     whose scale is s = sqrt((nu - 2)/nu), it has the scale s' = sqrt(3).
@@ -107,16 +107,22 @@ def power_density_student_t(proof: Proof) -> tuple[Formula, Formula]:
     degrees = sp.solve(tails[0] - tails[1], new_nu)[0]
     proof.equal("Equal tails fix the degrees of freedom", degrees, _P * (nu + 1) - 1, symbol=r"\nu'")
     curvatures = [density.diff(_X, 2).subs(_X, 0) for density in (_P * law, new)]
-    scale = sp.solve(sp.numer(sp.together((curvatures[0] - curvatures[1]).subs(nu, (new_nu + 1) / _P - 1))), _NEW)
+    scale = sp.solve(
+        sp.numer(sp.together((curvatures[0] - curvatures[1]).subs(nu, (new_nu + 1) / _P - 1))), _NEW
+    )
     right = _SCALE * sp.sqrt(nu / new_nu)
     squared = (scale[-1] ** 2).subs(new_nu, degrees)
-    proof.equal("Equal curvature at 0 fixes the scale", squared, (right**2).subs(new_nu, degrees), symbol="s'^2")
+    proof.equal(
+        "Equal curvature at 0 fixes the scale", squared, (right**2).subs(new_nu, degrees), symbol="s'^2"
+    )
     matched = new.subs(_NEW, right).subs(new_nu, degrees)
     _slopes(proof, law, matched)
     cube = {_P: sp.Rational(1, 3), _SCALE: sp.sqrt((nu - 2) / nu)}
     values = sp.Matrix([degrees, (right**2).subs(new_nu, degrees)]).subs(cube)
     proof.equal(
-        "At unit variance and $p = 1/3$: degrees of freedom and squared scale", values, sp.Matrix([(nu - 2) / 3, 3])
+        "At unit variance and $p = 1/3$: degrees of freedom and squared scale",
+        values,
+        sp.Matrix([(nu - 2) / 3, 3]),
     )
     left = sp.Matrix([degrees, squared])
     final = sp.Matrix([_P * (nu + 1) - 1, _SCALE**2 * nu / (_P * (nu + 1) - 1)])
@@ -126,7 +132,7 @@ def power_density_student_t(proof: Proof) -> tuple[Formula, Formula]:
 
 @derivation
 def power_distortion_gaussian(proof: Proof) -> tuple[Formula, Formula]:
-    r"""Points spread as $f^p$ quantise a Gaussian with $D \approx \pi\sigma^2 / (6 p \sqrt{1-2p}\,N^2)$, $p < 1/2$.
+    r"""Power family on a Gaussian: points as $f^p$ have $D \approx \pi\sigma^2 / (6 p \sqrt{1-2p}\,N^2)$.
 
     Bennett's integral for lambda proportional to f^p; the exponent 1/3 is its only stationary point.  At
     p >= 1/2 the integral diverges: tail cells are then never narrow.
@@ -154,7 +160,11 @@ def power_distortion_gaussian(proof: Proof) -> tuple[Formula, Formula]:
         "D",
     )
     as_power = right.subs(q, 1 - 2 * _P)
-    proof.equal("Its only stationary exponent", sp.Matrix(sp.solve(as_power.diff(_P), _P)), sp.Matrix([sp.Rational(1, 3)]))
+    proof.equal(
+        "Its only stationary exponent",
+        sp.Matrix(sp.solve(as_power.diff(_P), _P)),
+        sp.Matrix([sp.Rational(1, 3)]),
+    )
     at_third = as_power.subs(_P, sp.Rational(1, 3))
     proof.equal("There it is the Panter-Dite value", at_third, sp.sqrt(3) * sp.pi * sigma**2 / (2 * n**2))
     return left, right

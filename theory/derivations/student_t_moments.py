@@ -1,8 +1,8 @@
 r"""Moments of the Student-t law and its truncations.
 
-In standard scale the density is $f_\nu(x) = C_\nu (1+x^2/\nu)^{-(\nu+1)/2}$.  The first partial moment is
-elementary; the second goes through the law with two degrees of freedom fewer, so a distribution function is
-all that is ever needed.
+In standard scale the density is $f_\nu(x) = C_\nu (1+x^2/\nu)^{-(\nu+1)/2}$. The first partial moment is
+elementary; the second goes through the law with two degrees of freedom fewer, so a distribution function
+is all that is ever needed.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def _tidy(expression: Formula) -> Formula:
 
 @derivation
 def student_t_tail(proof: Proof) -> tuple[Formula, Formula]:
-    r"""Student-t: $P(X>x)=\frac12 I_z(\frac\nu2,\frac12)$ with $z=\nu/(\nu+x^2)$, for $x\ge0$.
+    r"""Student-t tail: $P(X>x)=\frac12 I_z(\frac\nu2,\frac12)$ with $z=\nu/(\nu+x^2)$, for $x\ge0$.
 
     I is the regularised incomplete beta function.  Both sides fall at the same speed and vanish at infinity.
 
@@ -50,7 +50,9 @@ def student_t_tail(proof: Proof) -> tuple[Formula, Formula]:
     normaliser = sp.gamma(_NU / 2) * sp.gamma(sp.Rational(1, 2)) / sp.gamma((_NU + 1) / 2)
     total = 2 * _constant(_NU) * sp.integrate((1 + _X**2 / _NU) ** (-(_NU + 1) / 2), (_X, 0, sp.oo))
     proof.equal("The density integrates to one", total, sp.Integer(1), _tidy)
-    proof.equal("The incomplete beta function starts at 0, where $x = \\infty$", sp.limit(z, _X, sp.oo), sp.Integer(0))
+    proof.equal(
+        "The incomplete beta function starts at 0, where $x = \\infty$", sp.limit(z, _X, sp.oo), sp.Integer(0)
+    )
     left = (sp.betainc(_NU / 2, sp.Rational(1, 2), 0, z) / (2 * normaliser)).diff(_X)
     right = -_density(_X, _NU)
     proof.equal("Its slope is minus the density", left, right, _ratio_to(right), r"\frac{d}{dx}\,\frac12 I_z")
@@ -70,7 +72,9 @@ def _ratio_to(reference: Formula) -> Formula:
 
 @derivation
 def student_t_first_moment(proof: Proof) -> tuple[Formula, Formula]:
-    r"""Student-t: $M_1(a,b)=C_\nu\frac{\nu}{\nu-1}[(1+a^2/\nu)^{-(\nu-1)/2}-(1+b^2/\nu)^{-(\nu-1)/2}]$.
+    r"""Student-t first partial moment: an elementary power at each end of the interval.
+
+    $M_1(a,b)=C_\nu\frac{\nu}{\nu-1}[(1+a^2/\nu)^{-(\nu-1)/2}-(1+b^2/\nu)^{-(\nu-1)/2}]$.
 
     For nu other than 1; for nu > 1 also with infinite ends.
 
@@ -91,8 +95,11 @@ def student_t_first_moment(proof: Proof) -> tuple[Formula, Formula]:
         lambda e: sp.simplify(sp.powsimp(sp.simplify(e), force=True)),
     )
     left = antiderivative(b) - antiderivative(a)
-    right = _constant(_NU) * _NU / (_NU - 1) * (
-        (1 + a**2 / _NU) ** (-(_NU - 1) / 2) - (1 + b**2 / _NU) ** (-(_NU - 1) / 2)
+    right = (
+        _constant(_NU)
+        * _NU
+        / (_NU - 1)
+        * ((1 + a**2 / _NU) ** (-(_NU - 1) / 2) - (1 + b**2 / _NU) ** (-(_NU - 1) / 2))
     )
     proof.equal("Between the ends", left, right, symbol="M_1(a, b)")
     return left, right
@@ -100,7 +107,7 @@ def student_t_first_moment(proof: Proof) -> tuple[Formula, Formula]:
 
 @derivation
 def student_t_truncation(proof: Proof) -> tuple[Formula, Formula]:
-    r"""Student-t: $x^2 f_\nu(x) = \frac{\nu(\nu-1)}{\nu-2}\,g(x) - \nu f_\nu(x)$.
+    r"""Student-t truncation: $x^2 f_\nu(x) = \frac{\nu(\nu-1)}{\nu-2}\,g(x) - \nu f_\nu(x)$.
 
     Here g is the density with nu - 2 degrees of freedom stretched by sqrt(nu/(nu - 2)); so
     M_2(a, b) is a combination of two masses, for nu > 2.
@@ -128,7 +135,7 @@ def student_t_truncation(proof: Proof) -> tuple[Formula, Formula]:
 
 @derivation
 def student_t_unit_variance_scale(proof: Proof) -> tuple[Formula, Formula]:
-    r"""Student-t: unit variance is the scale $\sqrt{(\nu-2)/\nu}$, for $\nu>2$.
+    r"""Student-t of unit variance: the scale is $\sqrt{(\nu-2)/\nu}$, for $\nu>2$.
 
     In standard scale the variance is nu/(nu - 2).
 
@@ -148,7 +155,9 @@ def student_t_unit_variance_scale(proof: Proof) -> tuple[Formula, Formula]:
 
 @derivation
 def student_t_absolute_moment(proof: Proof) -> tuple[Formula, Formula]:
-    r"""Student-t: $E|X|^k=\nu^{k/2}\,\Gamma(\frac{k+1}2)\Gamma(\frac{\nu-k}2)/(\sqrt\pi\,\Gamma(\frac\nu2))$ for $k<\nu$.
+    r"""Student-t absolute moments: ratios of gamma functions, finite for $k<\nu$.
+
+    $E|X|^k=\nu^{k/2}\,\Gamma(\frac{k+1}2)\,\Gamma(\frac{\nu-k}2)/(\sqrt\pi\,\Gamma(\frac\nu2))$.
 
     A moment of order nu or more is infinite.
 
