@@ -53,10 +53,8 @@ def optimal_bit_allocation(proof: Proof) -> tuple[Formula, Formula]:
 def allocation_gain(proof: Proof) -> tuple[Formula, Formula]:
     r"""Gain of allocation: $\frac12\log_2$ of arithmetic over geometric mean of $f_t r_t^2$, in bits.
 
-    So many bits per element are saved at the divergence that uniform bits reach.
-
-    Means are weighted by the numbers of elements.  Shown for three tensors: the divergence of uniform bits
-    is reached with so many bits fewer on average; it is never negative.
+    So many bits per element are saved at the divergence that uniform bits reach; never a negative number.
+    Means are weighted by the numbers of elements. Shown for three tensors.
 
     References
     ----------

@@ -54,7 +54,7 @@ def _unroll(expression: Formula) -> Formula:
 def laplace_block_maximum(proof: Proof) -> tuple[Formula, Formula]:
     r"""Mean Laplace maximum: $E[M] = s\,H_B$, with the harmonic number $H_B = \sum_{k\le B} 1/k$.
 
-    By induction over B, with E[M] the integral of 1 - G^B.
+    By induction over B, with $E[M]$ the integral of $1 - G^B$.
 
     References
     ----------
@@ -79,7 +79,7 @@ def laplace_block_maximum(proof: Proof) -> tuple[Formula, Formula]:
 def laplace_block_maximum_square(proof: Proof) -> tuple[Formula, Formula]:
     r"""Mean square of the Laplace maximum: $s^2 (H_B^2 + H_B^{(2)})$, $H_B^{(2)} = \sum_{k\le B} 1/k^2$.
 
-    By induction over B, with E[M^2] the integral of 2 m (1 - G^B).
+    By induction over B, with $E[M^2]$ the integral of $2m(1 - G^B)$.
 
     References
     ----------

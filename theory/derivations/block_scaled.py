@@ -29,7 +29,7 @@ _MAXIMUM = _B * _g * _G(_M) ** (_B - 1)  # density of the block maximum
 def block_conditional_law(proof: Proof) -> tuple[Formula, Formula]:
     r"""Element and maximum: with probability 1/B an element is the maximum; else it is X given $|X|\le m$.
 
-    So U has an atom of mass 1/B at 1 in absolute value and a smooth part of mass (B - 1)/B.
+    So U has an atom of mass $1/B$ at 1 in absolute value and a smooth part of mass $(B-1)/B$.
 
     References
     ----------
@@ -62,8 +62,9 @@ def block_conditional_law(proof: Proof) -> tuple[Formula, Formula]:
 def block_partial_moments(proof: Proof) -> tuple[Formula, Formula]:
     r"""Weighted moments: $(B-1)\int g\,G^{B-2}\,m^{2-k}M_k(ma,mb)\,dm$ for the smooth part over $(a, b]$.
 
-    M_k is the partial moment of X itself.  Weight m^2, probability (B - 1)/B, density of the maximum, and
-    the density of U given M = m, which is m f(mu)/G(m).  The unweighted law has m^{-k} for m^{2-k}.
+    $M_k$ is the partial moment of X itself. The factors are the weight $m^2$, the probability $(B-1)/B$, the
+    density of the maximum, and the density of U given $M=m$, which is $m f(mu)/G(m)$. The unweighted law has
+    $m^{-k}$ in place of $m^{2-k}$.
 
     References
     ----------
@@ -121,8 +122,8 @@ def block_total_mass(proof: Proof) -> tuple[Formula, Formula]:
 def block_second_moment(proof: Proof) -> tuple[Formula, Formula]:
     r"""Second moment of the weighted law: $E[X^2]$, as restoring U by M gives X back.
 
-    Atoms and smooth part are together the slope, in m, of G^{B-1} times the second moment of X within
-    (-m, m), which runs from 0 to E[X^2].
+    Atoms and smooth part are together the slope, in m, of $G^{B-1}$ times the second moment of X within
+    $(-m, m)$, which runs from 0 to $E[X^2]$.
 
     References
     ----------
@@ -141,7 +142,7 @@ def block_second_moment(proof: Proof) -> tuple[Formula, Formula]:
 def gaussian_rms_law(proof: Proof) -> tuple[Formula, Formula]:
     r"""Gaussian block with rms scale: $U^2/B$ is Beta$(\frac12,\frac{B-1}2)$, independent of the scale.
 
-    V is the share of X_1^2 in the sum R of all B squares.
+    $V=U^2/B$ is the share of $X_1^2$ in the sum R of all B squares.
 
     References
     ----------

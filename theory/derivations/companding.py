@@ -24,8 +24,8 @@ _MU = sp.Symbol("mu", positive=True)
 def bennett_integral(proof: Proof) -> tuple[Formula, Formula]:
     r"""Bennett's integral: narrow cells have the squared error $f(x)/(12 N^2 \lambda(x)^2)$ per unit length.
 
-    The error of one cell of width Delta about x is expanded in Delta: its value and first two derivatives
-    vanish at 0, the third does not.
+    The error of one cell of width $\Delta$ about x is expanded in $\Delta$: its value and first two
+    derivatives vanish at 0, the third does not.
 
     References
     ----------
@@ -53,8 +53,8 @@ def bennett_integral(proof: Proof) -> tuple[Formula, Formula]:
 def cube_root_rule(proof: Proof) -> tuple[Formula, Formula]:
     r"""Cube-root rule: the best density of points is $\lambda = f^{1/3} / \int f^{1/3}$.
 
-    Euler's equation of the integral of f/lambda^2 + mu lambda, the multiplier fixed by the integral of
-    lambda being 1.  The integrand is convex in lambda, so the stationary density is the best one.
+    Euler's equation of $\int (f/\lambda^2 + \mu\lambda)$, the multiplier fixed by $\int\lambda = 1$. The
+    integrand is convex in $\lambda$, so the stationary density is the best one.
 
     References
     ----------
@@ -112,7 +112,7 @@ def _pull_out(expression: Formula) -> Formula:
 def power_error_rule(proof: Proof) -> tuple[Formula, Formula]:
     r"""Other powers of the error: for $|x - Q(x)|^r$ the best density of points is as $f^{1/(r+1)}$.
 
-    The same argument with the cell error Delta^{r+1} f / (2^r (r+1)); r = 2 is the cube root, r = 1 the
+    The same argument with the cell error $\Delta^{r+1} f / (2^r (r+1))$; $r=2$ is the cube root, $r=1$ the
     square root.
 
     References

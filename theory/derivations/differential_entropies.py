@@ -63,7 +63,7 @@ def entropy_laplace(proof: Proof) -> tuple[Formula, Formula]:
 def entropy_generalised_gaussian(proof: Proof) -> tuple[Formula, Formula]:
     r"""Generalised Gaussian entropy: $h = \frac1\beta + \ln\frac{2s\,\Gamma(1/\beta)}{\beta}$.
 
-    The mean of (|x|/s)^beta is 1/beta.
+    The mean of $(|x|/s)^\beta$ is $1/\beta$.
 
     References
     ----------
@@ -92,8 +92,8 @@ def _tidy_gamma(expression: Formula) -> Formula:
 def entropy_student_t(proof: Proof) -> tuple[Formula, Formula]:
     r"""Student-t entropy: $h=\frac{\nu+1}2[\psi(\frac{\nu+1}2)-\psi(\frac\nu2)]-\ln C_\nu$ in standard scale.
 
-    psi is the digamma function and C the constant of the density.  The mean of log(1 + x^2/nu) is minus the
-    logarithmic derivative, with respect to the exponent, of the integral that normalises the law.
+    $\psi$ is the digamma function and $C_\nu$ the constant of the density. The mean of $\ln(1+x^2/\nu)$ is
+    minus the logarithmic derivative, with respect to the exponent, of the integral that normalises the law.
 
     References
     ----------
@@ -121,7 +121,7 @@ def entropy_student_t(proof: Proof) -> tuple[Formula, Formula]:
 def entropy_logistic(proof: Proof) -> tuple[Formula, Formula]:
     r"""Logistic entropy: $h = \ln s + 2$.
 
-    With u the distribution function, f = u (1 - u)/s, so h is an integral over u in (0, 1).
+    For scale s. With u the distribution function, $f = u(1-u)/s$, so h is an integral over u in (0, 1).
 
     References
     ----------

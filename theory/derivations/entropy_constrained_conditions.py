@@ -39,7 +39,7 @@ def _threshold_slope() -> Formula:
 def entropy_threshold_gradient(proof: Proof) -> tuple[Formula, Formula]:
     r"""Slope along a threshold: $f(t)[(t-q_1)^2-(t-q_2)^2+\lambda(\ell_1-\ell_2)]$ is that of $D+\lambda H$.
 
-    The derivative of -p log p also has a term that does not depend on p; it cancels because the two cells
+    The derivative of $-p\log p$ also has a term that does not depend on p; it cancels because the two cells
     exchange the same mass.
 
     References
@@ -64,7 +64,7 @@ def entropy_threshold_gradient(proof: Proof) -> tuple[Formula, Formula]:
 def entropy_threshold_formula(proof: Proof) -> tuple[Formula, Formula]:
     r"""Threshold: the midpoint shifted towards the codepoint with the longer code.
 
-    In full, t = (q_1 + q_2)/2 + lambda (l_2 - l_1) / (2 (q_2 - q_1)).
+    In full, $t = \frac{q_1+q_2}2 + \lambda\,\frac{\ell_2-\ell_1}{2(q_2-q_1)}$.
 
     References
     ----------

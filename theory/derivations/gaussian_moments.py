@@ -16,8 +16,8 @@ __all__ = ["gaussian_partial_moments"]
 def gaussian_partial_moments(proof: Proof) -> tuple[Formula, Formula]:
     r"""Gaussian partial moments: $M_1 = \sigma^2[f(a)-f(b)]$, $M_2 = \sigma^2[M_0 + a f(a) - b f(b)]$.
 
-    M_0 is half the difference of error functions.  The first is the derivative of the density, the second
-    an integration by parts.
+    $M_0$ is half the difference of error functions. $M_1$ is the derivative of the density, $M_2$ an
+    integration by parts.
 
     References
     ----------

@@ -31,9 +31,8 @@ def _tidy(expression: Formula) -> Formula:
 def generalised_gaussian_partial_moment(proof: Proof) -> tuple[Formula, Formula]:
     r"""Partial moments of the generalised Gaussian: incomplete gamma functions.
 
-    $x^k f(x)$ is the slope of $\frac{s^k}{2\Gamma(1/\beta)}\,\gamma(\frac{k+1}\beta,(\frac xs)^\beta)$.
-
-    So M_k(a, b) for 0 <= a < b is a difference of lower incomplete gamma functions.
+    $x^k f(x)$ is the slope of $\frac{s^k}{2\Gamma(1/\beta)}\,\gamma(\frac{k+1}\beta,(\frac xs)^\beta)$ for
+    positive x. So $M_k(a,b)$ for $0\le a<b$ is a difference of lower incomplete gamma functions.
 
     References
     ----------
@@ -66,7 +65,7 @@ def generalised_gaussian_absolute_moment(proof: Proof) -> tuple[Formula, Formula
 def generalised_gaussian_unit_variance_scale(proof: Proof) -> tuple[Formula, Formula]:
     r"""Generalised Gaussian of unit variance: the scale is $\sqrt{\Gamma(1/\beta)/\Gamma(3/\beta)}$.
 
-    The Gaussian (beta = 2) has s = sqrt(2), the Laplace law (beta = 1) s = 1/sqrt(2).
+    The Gaussian ($\beta=2$) has $s=\sqrt2$, the Laplace law ($\beta=1$) $s=1/\sqrt2$.
 
     References
     ----------

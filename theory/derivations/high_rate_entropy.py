@@ -25,7 +25,7 @@ def equal_steps_rule(proof: Proof) -> tuple[Formula, Formula]:
     r"""Equal steps: at high rate an entropy code wants $\Delta(x)^2 = 6\lambda/\ln 2$ everywhere.
 
     The density drops out of Euler's equation of distortion plus slope times entropy; in the variable
-    log Delta the cost is convex, so this is the minimum.
+    $\ln\Delta$ the cost is convex, so this is the minimum.
 
     References
     ----------
@@ -58,7 +58,7 @@ def equal_steps_rule(proof: Proof) -> tuple[Formula, Formula]:
 def high_rate_distortion(proof: Proof) -> tuple[Formula, Formula]:
     r"""Distortion of equal steps: $D = \frac1{12}\,2^{2h}\,2^{-2H}$ at high rate, h in bits.
 
-    The entropy of the index is H = h - log2 Delta and the error Delta^2/12.
+    The entropy of the index is $H = h - \log_2\Delta$ and the error $\Delta^2/12$.
 
     References
     ----------

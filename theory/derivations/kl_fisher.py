@@ -32,7 +32,7 @@ def _second_order(proof: Proof, divergence: Formula) -> Formula:
 def kl_softmax(proof: Proof) -> tuple[Formula, Formula]:
     r"""Softmax of logits: $D \approx \frac12\,\delta^T(\mathrm{diag}(p) - pp^T)\,\delta$ nats.
 
-    Three outcomes, any logits and any direction: half the variance of delta under p.
+    Three outcomes, any logits and any direction: half the variance of $\delta$ under p.
 
     References
     ----------
@@ -72,8 +72,8 @@ def kl_softmax(proof: Proof) -> tuple[Formula, Formula]:
 def kl_exponential_family(proof: Proof) -> tuple[Formula, Formula]:
     r"""Exponential family: $D \approx \frac12 A''(\theta)\,\delta^2$, and $A''$ is the variance of T.
 
-    The law is proportional to $e^{\theta T}$.  A is the logarithm of its normaliser: any smooth function for the
-    first half; the second is shown on three outcomes with arbitrary statistics.
+    The law is proportional to $e^{\theta T}$.  A is the logarithm of its normaliser: any smooth function for
+    the first half; the second is shown on three outcomes with arbitrary statistics.
 
     References
     ----------

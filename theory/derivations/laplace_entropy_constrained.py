@@ -51,7 +51,7 @@ def _split_logarithms(expression: Formula) -> Formula:
 def laplace_outer_offset(proof: Proof) -> tuple[Formula, Formula]:
     r"""Offset of outer codepoints: $\delta = s - \Delta/(e^{\Delta/s}-1)$ beyond the cell's inner edge.
 
-    The centroid of an exponential law cut at Delta; less than half the step.
+    The centroid of an exponential law cut at $\Delta$; less than half the step.
 
     References
     ----------
@@ -71,7 +71,7 @@ def laplace_outer_offset(proof: Proof) -> tuple[Formula, Formula]:
 def laplace_equal_steps(proof: Proof) -> tuple[Formula, Formula]:
     r"""Consistency of equal steps: every outer threshold is right for one slope, $s\ln2\,(\Delta-2\delta)$.
 
-    The lengths of neighbouring cells differ by the same number of bits, Delta/(s ln 2), so cell k + 1 asks
+    The lengths of neighbouring cells differ by the same number of bits, $\Delta/(s\ln2)$, so cell $k+1$ asks
     nothing that cell k did not.
 
     References
@@ -97,9 +97,9 @@ def laplace_equal_steps(proof: Proof) -> tuple[Formula, Formula]:
 def laplace_slope(proof: Proof) -> tuple[Formula, Formula]:
     r"""Step and slope: the best step for $\lambda$ has $\lambda = s\ln 2\,(\Delta - 2\delta(\Delta))$.
 
-    Found without assuming that steps are equal: the least cost V of quantising an exponential variable
-    obeys V = min (cost of its first cell + probability of passing it times V), as what remains is the
-    same problem again.  Stationarity in Delta is linear in lambda.
+    Found without assuming that steps are equal: the least cost V of quantising an exponential variable obeys
+    V = min (cost of its first cell + probability of passing it times V), as what remains is the same problem
+    again. Stationarity in $\Delta$ is linear in $\lambda$.
 
     References
     ----------
@@ -128,8 +128,8 @@ def laplace_slope(proof: Proof) -> tuple[Formula, Formula]:
 def laplace_dead_zone(proof: Proof) -> tuple[Formula, Formula]:
     r"""Dead zone: its edge T solves $T^2 - \delta^2 = \lambda\,\log_2(p_0/p_1)$.
 
-    p_0 = 1 - e^{-T/s} is the probability of the centre and p_1 = e^{-T/s} (1 - e^{-Delta/s})/2 that of the
-    first cell of one side.
+    $p_0 = 1-e^{-T/s}$ is the probability of the centre and $p_1 = \frac12e^{-T/s}(1-e^{-\Delta/s})$ that of
+    the first cell of one side.
 
     References
     ----------

@@ -24,9 +24,7 @@ def _tail(a: Formula) -> Formula:
 def laplace_partial_moments(proof: Proof) -> tuple[Formula, Formula]:
     r"""Laplace partial moments: $M_k(a,b)=T_k(a)-T_k(b)$ for $0\le a<b$, with half-line moments T.
 
-    $T(a)=\frac12 e^{-a/s}(1,\ a+s,\ a^2+2as+2s^2)$.
-
-    On the negative side M_k(-b, -a) = (-1)^k M_k(a, b).
+    $T(a)=\frac12 e^{-a/s}(1,\ a+s,\ a^2+2as+2s^2)$. On the negative side $M_k(-b,-a) = (-1)^k M_k(a,b)$.
 
     References
     ----------
@@ -44,7 +42,7 @@ def laplace_partial_moments(proof: Proof) -> tuple[Formula, Formula]:
 def laplace_crossing_moments(proof: Proof) -> tuple[Formula, Formula]:
     r"""Laplace cells across zero: $M_k(-a,b) = (1+(-1)^k)T_k(0) - T_k(b) - (-1)^k T_k(a)$.
 
-    T is the moment of a half-line above a point.
+    $T_k(a)$ is the moment of the half-line above a.
 
     References
     ----------
@@ -68,7 +66,7 @@ def laplace_crossing_moments(proof: Proof) -> tuple[Formula, Formula]:
 def laplace_variance(proof: Proof) -> tuple[Formula, Formula]:
     r"""Laplace variance: $\sigma^2 = 2s^2$.
 
-    So unit variance is the scale 1/sqrt(2).
+    So unit variance is the scale $1/\sqrt2$.
 
     References
     ----------

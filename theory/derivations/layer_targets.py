@@ -22,10 +22,9 @@ def _matrix(name: str, rows: int, columns: int) -> Formula:
 def drift_target(proof: Proof) -> tuple[Formula, Formula]:
     r"""Target under drift: round $y=[w(\Sigma_{x\hat x}+\delta I)+\Sigma_{\Delta r\hat x}]L^{-T}$.
 
-    This minimises $E(\Delta r+wx-\hat w\hat x)^2+\delta\|w-\hat w\|^2$.
-
-    L L^T = Sigma_xhat + delta I, and Delta r is what the residual stream already lacks.  The loss and
-    |y - what L|^2 have one gradient in what, so they differ by a constant.
+    This minimises $E(\Delta r+wx-\hat w\hat x)^2+\delta\|w-\hat w\|^2$. Here $LL^T=\Sigma_{\hat x}+\delta
+    I$, and $\Delta r$ is what the residual stream already lacks. The loss and $\|y-\hat wL\|^2$ have one
+    gradient in $\hat w$, so they differ by a constant.
 
     References
     ----------
@@ -76,7 +75,7 @@ def _rescaled_loss() -> tuple[Formula, ...]:
 def rescaler_columns(proof: Proof) -> tuple[Formula, Formula]:
     r"""Column scales: $[(Z^T\mathrm{diag}(t^2)Z)\circ S]\,g = \mathrm{diag}(Z^T\mathrm{diag}(t)M)$.
 
-    Restored weights diag(t) Z diag(g), second moment S, cross moment M.
+    Restored weights $\mathrm{diag}(t)\,Z\,\mathrm{diag}(g)$, second moment S, cross moment M.
 
     References
     ----------

@@ -20,7 +20,7 @@ __all__ = ["centroid_condition", "lloyd_max_hessian", "midpoint_condition", "sta
 def centroid_condition(proof: Proof) -> tuple[Formula, Formula]:
     r"""Centroid condition: the best codepoint of a cell is its centroid, $q = M_1/M_0$.
 
-    The error of the cell (a, b] is a parabola in q with curvature 2 M_0, so the stationary point is the
+    The error of the cell $(a, b]$ is a parabola in q with curvature $2M_0$, so the stationary point is the
     minimum.
 
     References
@@ -77,9 +77,9 @@ def midpoint_condition(proof: Proof) -> tuple[Formula, Formula]:
 def lloyd_max_hessian(proof: Proof) -> tuple[Formula, Formula]:
     r"""Hessian: with thresholds at the midpoints, that of half the distortion is tridiagonal.
 
-    Its diagonal is $M_0 - (d_i f(t_i) + d_{i-1} f(t_{i-1}))/4$ with the mass $M_0$ of cell i, its off-diagonal
-    $-d_i f(t_i)/4$, where $d_i = q_{i+1} - q_i$.  Shown for three codepoints: the middle one has both neighbours,
-    the outer ones are a cell apart.  The Hessian of the distortion itself is twice this.
+    Its diagonal is $M_0 - (d_i f(t_i) + d_{i-1} f(t_{i-1}))/4$ with the mass $M_0$ of cell i, its
+    off-diagonal $-d_i f(t_i)/4$, where $d_i = q_{i+1} - q_i$. Shown for three codepoints: the middle one has
+    both neighbours, the outer ones are a cell apart. The Hessian of the distortion itself is twice this.
 
     References
     ----------
@@ -113,8 +113,8 @@ def lloyd_max_hessian(proof: Proof) -> tuple[Formula, Formula]:
 def stationary_distortion(proof: Proof) -> tuple[Formula, Formula]:
     r"""Distortion at the centroids: a cell has the error $M_2 - M_1^2/M_0$.
 
-    Summed over cells: the distortion is the variance of X less the variance of Q(X).  Any other codepoint
-    adds M_0 times the squared distance from the centroid.
+    Summed over cells: the distortion is the variance of X less the variance of Q(X). Any other codepoint
+    adds $M_0$ times the squared distance from the centroid.
 
     References
     ----------

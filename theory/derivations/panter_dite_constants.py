@@ -31,7 +31,7 @@ def _least_distortion(half_integral: Formula) -> Formula:
 def panter_dite_gaussian(proof: Proof) -> tuple[Formula, Formula]:
     r"""Gaussian constant: $D \approx \frac{\sqrt3\,\pi}{2}\,\sigma^2/N^2$.
 
-    At a rate of log2 N bits that is 0.7218 bit (4.35 dB) from the Gaussian's own bound sigma^2/N^2.
+    At a rate of $\log_2N$ bits that is 0.722 bit (4.35 dB) from the Gaussian's own bound $\sigma^2/N^2$.
 
     References
     ----------
@@ -48,7 +48,7 @@ def panter_dite_gaussian(proof: Proof) -> tuple[Formula, Formula]:
 def panter_dite_laplace(proof: Proof) -> tuple[Formula, Formula]:
     r"""Laplace constant: $D \approx \frac92\,\sigma^2/N^2$.
 
-    With scale s = sigma/sqrt(2).
+    The scale is $s=\sigma/\sqrt2$.
 
     References
     ----------
@@ -87,7 +87,7 @@ def panter_dite_uniform(proof: Proof) -> tuple[Formula, Formula]:
 def panter_dite_generalised_gaussian(proof: Proof) -> tuple[Formula, Formula]:
     r"""Generalised Gaussian constant: $D \approx 3^{3/\beta-1}\,s^2\,\Gamma(1/\beta)^2/\beta^2 N^2$.
 
-    The law has density beta exp(-(|x|/s)^beta) / (2 s Gamma(1/beta)).
+    The law has density $\frac{\beta}{2s\,\Gamma(1/\beta)}\,e^{-(|x|/s)^\beta}$.
 
     References
     ----------
@@ -122,8 +122,8 @@ def panter_dite_generalised_gaussian(proof: Proof) -> tuple[Formula, Formula]:
 def panter_dite_student_t(proof: Proof) -> tuple[Formula, Formula]:
     r"""Student-t: $\int f^{1/3} = C_\nu^{1/3}\sqrt{\pi\nu}\,\Gamma(\frac{\nu-2}{6})/\Gamma(\frac{\nu+1}{6})$.
 
-    D is its cube over 12 N^2; C is the constant of the density.  It needs nu > 2, as the variance does, and
-    grows without bound as nu falls to 2.
+    In standard scale. D is the cube over $12N^2$; $C_\nu$ is the constant of the density. It needs $\nu>2$,
+    as the variance does, and grows without bound as $\nu$ falls to 2.
 
     References
     ----------

@@ -38,7 +38,7 @@ def _slopes(proof: Proof, log_density: Formula, new: Formula) -> None:
 def power_density_gaussian(proof: Proof) -> tuple[Formula, Formula]:
     r"""Power of a Gaussian: $f^p$ normalised is Gaussian with $\sigma' = \sigma/\sqrt p$.
 
-    The cube root widens it by the square root of 3.
+    The cube root widens it by $\sqrt3$.
 
     References
     ----------
@@ -74,7 +74,7 @@ def power_density_laplace(proof: Proof) -> tuple[Formula, Formula]:
 def power_density_generalised_gaussian(proof: Proof) -> tuple[Formula, Formula]:
     r"""Power of a generalised Gaussian: $f^p$ normalised keeps its shape, $s' = s\,p^{-1/\beta}$.
 
-    The Gaussian is beta = 2 and the Laplace law beta = 1.
+    The Gaussian is $\beta=2$ and the Laplace law $\beta=1$.
 
     References
     ----------
@@ -93,8 +93,8 @@ def power_density_generalised_gaussian(proof: Proof) -> tuple[Formula, Formula]:
 def power_density_student_t(proof: Proof) -> tuple[Formula, Formula]:
     r"""Power of a Student-t density: $f^p$ normalised has $\nu' = p(\nu+1)-1$ and $s' = s\sqrt{\nu/\nu'}$.
 
-    It exists for p (nu + 1) > 1.  The cube root has (nu - 2)/3 degrees of freedom; of a law of unit variance,
-    whose scale is s = sqrt((nu - 2)/nu), it has the scale s' = sqrt(3).
+    It exists for $p(\nu+1)>1$. The cube root has $(\nu-2)/3$ degrees of freedom; of a law of unit variance,
+    whose scale is $s=\sqrt{(\nu-2)/\nu}$, it has the scale $s'=\sqrt3$.
 
     References
     ----------
@@ -134,8 +134,8 @@ def power_density_student_t(proof: Proof) -> tuple[Formula, Formula]:
 def power_distortion_gaussian(proof: Proof) -> tuple[Formula, Formula]:
     r"""Power family on a Gaussian: points as $f^p$ have $D \approx \pi\sigma^2 / (6 p \sqrt{1-2p}\,N^2)$.
 
-    Bennett's integral for lambda proportional to f^p; the exponent 1/3 is its only stationary point.  At
-    p >= 1/2 the integral diverges: tail cells are then never narrow.
+    Bennett's integral for $\lambda$ proportional to $f^p$; the exponent 1/3 is its only stationary point. At
+    $p\ge\frac12$ the integral diverges: tail cells are then never narrow.
 
     References
     ----------

@@ -34,7 +34,7 @@ def _stationary_rate(cost: Formula) -> Formula:
 def water_filling_active(proof: Proof) -> tuple[Formula, Formula]:
     r"""Active components: they have distortion w and rate $\frac12\log_2(v/w)$.
 
-    The multiplier is lambda = 2 w ln 2; distortion plus lambda times rate is convex in the rate, so this
+    The multiplier is $\lambda = 2w\ln2$; distortion plus $\lambda$ times rate is convex in the rate, so this
     is its minimum.
 
     References
@@ -67,7 +67,7 @@ def water_filling_active(proof: Proof) -> tuple[Formula, Formula]:
 def water_filling_idle(proof: Proof) -> tuple[Formula, Formula]:
     r"""Idle components: with $v \le w$ the multiplier of $R\ge0$ is $2\ln2\,(w-v)\ge0$, so the rate is 0.
 
-    So D_i = min(w, v_i) and R_i = max(0, log2(v_i/w)/2).
+    So $D_i = \min(w, v_i)$ and $R_i = \max(0, \frac12\log_2(v_i/w))$.
 
     References
     ----------
@@ -91,8 +91,8 @@ def water_filling_idle(proof: Proof) -> tuple[Formula, Formula]:
 def water_filling_level(proof: Proof) -> tuple[Formula, Formula]:
     r"""Water level: with all components active, $w = (v_1\cdots v_n)^{1/n}\,2^{-2R}$, R the mean rate.
 
-    For a covariance matrix the v are its eigenvalues and their geometric mean is |Sigma|^{1/n}.  Shown for
-    n = 3.
+    For a covariance matrix the $v_i$ are its eigenvalues and their geometric mean is $|\Sigma|^{1/n}$. Shown
+    for $n=3$.
 
     References
     ----------
@@ -117,7 +117,7 @@ def water_filling_level(proof: Proof) -> tuple[Formula, Formula]:
 def water_filling_weighted(proof: Proof) -> tuple[Formula, Formula]:
     r"""Weighted distortion: if component i counts with weight $c_i$, it has $D_i = w/c_i$ when active.
 
-    Its rate is log2(c_i v_i / w)/2: a weight acts as a factor on the variance.
+    Its rate is $\frac12\log_2(c_iv_i/w)$: a weight acts as a factor on the variance.
 
     References
     ----------

@@ -59,7 +59,7 @@ def gaussian_maximises_entropy(proof: Proof) -> tuple[Formula, Formula]:
 def shannon_lower_bound(proof: Proof) -> tuple[Formula, Formula]:
     r"""Shannon lower bound: $D \ge \frac1{2\pi e}\,2^{2h(X)}\,2^{-2R}$, h in bits.
 
-    R >= h(X) - (largest entropy of an error of mean square D), solved for D.
+    The rate is at least $h(X)$ less the largest entropy of an error of mean square D; solved for D.
 
     References
     ----------
@@ -78,8 +78,8 @@ def shannon_lower_bound(proof: Proof) -> tuple[Formula, Formula]:
 def gaussian_rate_distortion(proof: Proof) -> tuple[Formula, Formula]:
     r"""Gaussian distortion-rate function: $D(R) = \sigma^2\,2^{-2R}$, exactly.
 
-    The lower bound is met by X = Y + Z with independent Gaussians Y of variance sigma^2 - D and Z of
-    variance D, whose mutual information is the bound.
+    The lower bound is met by $X=Y+Z$ with independent Gaussians Y of variance $\sigma^2-D$ and Z of variance
+    D, whose mutual information is the bound.
 
     References
     ----------
@@ -117,8 +117,8 @@ def gaussian_rate_distortion(proof: Proof) -> tuple[Formula, Formula]:
 def laplace_absolute_rate_distortion(proof: Proof) -> tuple[Formula, Formula]:
     r"""Laplace law under absolute error: $R(D) = \log_2(s/D)$ for $D \le s$.
 
-    The bound h(X) - log2(2 e D) is met by X = Y + Z with Z Laplace of scale D: the characteristic function
-    that Y then must have is that of a law, an atom at 0 of mass D^2/s^2 and a Laplace law of scale s.
+    The bound $h(X)-\log_2(2eD)$ is met by $X=Y+Z$ with Z Laplace of scale D: the characteristic function
+    that Y then must have is that of a law, an atom at 0 of mass $D^2/s^2$ and a Laplace law of scale s.
 
     References
     ----------

@@ -40,7 +40,8 @@ def _tidy(expression: Formula) -> Formula:
 def student_t_tail(proof: Proof) -> tuple[Formula, Formula]:
     r"""Student-t tail: $P(X>x)=\frac12 I_z(\frac\nu2,\frac12)$ with $z=\nu/(\nu+x^2)$, for $x\ge0$.
 
-    I is the regularised incomplete beta function.  Both sides fall at the same speed and vanish at infinity.
+    $I_z$ is the regularised incomplete beta function. Both sides fall at the same speed and vanish at
+    infinity.
 
     References
     ----------
@@ -74,9 +75,8 @@ def _ratio_to(reference: Formula) -> Formula:
 def student_t_first_moment(proof: Proof) -> tuple[Formula, Formula]:
     r"""Student-t first partial moment: an elementary power at each end of the interval.
 
-    $M_1(a,b)=C_\nu\frac{\nu}{\nu-1}[(1+a^2/\nu)^{-(\nu-1)/2}-(1+b^2/\nu)^{-(\nu-1)/2}]$.
-
-    For nu other than 1; for nu > 1 also with infinite ends.
+    $M_1(a,b)=C_\nu\frac{\nu}{\nu-1}[(1+a^2/\nu)^{-(\nu-1)/2}-(1+b^2/\nu)^{-(\nu-1)/2}]$. For $\nu\ne1$; for
+    $\nu>1$ also with infinite ends.
 
     References
     ----------
@@ -109,8 +109,8 @@ def student_t_first_moment(proof: Proof) -> tuple[Formula, Formula]:
 def student_t_truncation(proof: Proof) -> tuple[Formula, Formula]:
     r"""Student-t truncation: $x^2 f_\nu(x) = \frac{\nu(\nu-1)}{\nu-2}\,g(x) - \nu f_\nu(x)$.
 
-    Here g is the density with nu - 2 degrees of freedom stretched by sqrt(nu/(nu - 2)); so
-    M_2(a, b) is a combination of two masses, for nu > 2.
+    Here g is the density with $\nu-2$ degrees of freedom stretched by $\sqrt{\nu/(\nu-2)}$; so $M_2(a,b)$ is
+    a combination of two masses, for $\nu>2$.
 
     References
     ----------
@@ -137,7 +137,7 @@ def student_t_truncation(proof: Proof) -> tuple[Formula, Formula]:
 def student_t_unit_variance_scale(proof: Proof) -> tuple[Formula, Formula]:
     r"""Student-t of unit variance: the scale is $\sqrt{(\nu-2)/\nu}$, for $\nu>2$.
 
-    In standard scale the variance is nu/(nu - 2).
+    In standard scale the variance is $\nu/(\nu-2)$.
 
     References
     ----------
@@ -157,9 +157,8 @@ def student_t_unit_variance_scale(proof: Proof) -> tuple[Formula, Formula]:
 def student_t_absolute_moment(proof: Proof) -> tuple[Formula, Formula]:
     r"""Student-t absolute moments: ratios of gamma functions, finite for $k<\nu$.
 
-    $E|X|^k=\nu^{k/2}\,\Gamma(\frac{k+1}2)\,\Gamma(\frac{\nu-k}2)/(\sqrt\pi\,\Gamma(\frac\nu2))$.
-
-    A moment of order nu or more is infinite.
+    $E|X|^k=\nu^{k/2}\,\Gamma(\frac{k+1}2)\,\Gamma(\frac{\nu-k}2)/(\sqrt\pi\,\Gamma(\frac\nu2))$. A moment of
+    order $\nu$ or more is infinite.
 
     References
     ----------

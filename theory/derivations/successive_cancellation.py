@@ -55,19 +55,23 @@ def _cancellation(proof: Proof, size: int) -> tuple[Formula, Formula]:
         width**2 / 12,
     )
     determinant = (factor * factor.T).det()
-    diagonal = sp.prod(factor[i, i] ** 2 for i in range(size))
-    proof.equal(
-        "The product of the squared diagonal is the determinant of $\\Sigma$",
-        determinant,
-        diagonal,
-        symbol=r"|\Sigma|",
-    )
+    diagonal = [factor[i, i] for i in range(size)]
+    claim = "The product of the squared diagonal is the determinant of $\\Sigma$"
+    proof.equal(claim, determinant, sp.prod(diagonal) ** 2, symbol=r"|\Sigma|")
+    level = sp.Symbol("c", positive=True)
+    even = {spacing[i]: level / diagonal[i] for i in range(size)}
+    product = (sp.prod(spacing) ** 2 * sp.prod(diagonal) ** 2) ** sp.Rational(1, size) / 12
+    claim = "With $\\alpha_i\\ell_i = c$ the loss per weight is $\\frac1{12}(\\prod\\alpha_i^2\\,|\\Sigma|)^{1/n}$"
+    proof.equal(claim, product.subs(even), level**2 / 12)
     return left, right
 
 
 @derivation
 def cancellation_loss_two(proof: Proof) -> tuple[Formula, Formula]:
     r"""Loss of two columns: $e_1^2 + e_2^2$, each error at most half of $\alpha_i\ell_i$.
+
+    The product of the squared diagonal of L is $|\Sigma|$, so at high rate, with $\alpha_i\ell_i$ all equal,
+    the loss per weight is $\frac1{12}(\alpha_1\alpha_2)\,|\Sigma|^{1/2}$.
 
     References
     ----------
@@ -81,6 +85,9 @@ def cancellation_loss_two(proof: Proof) -> tuple[Formula, Formula]:
 def cancellation_loss_three(proof: Proof) -> tuple[Formula, Formula]:
     r"""Loss of three columns: $e_1^2 + e_2^2 + e_3^2$, each error at most half of $\alpha_i\ell_i$.
 
+    The product of the squared diagonal of L is $|\Sigma|$, so at high rate, with $\alpha_i\ell_i$ all equal,
+    the loss per weight is $\frac1{12}(\alpha_1\alpha_2\alpha_3)^{2/3}\,|\Sigma|^{1/3}$.
+
     References
     ----------
     Frantar et al. (2022), arXiv:2210.17323; Lifar et al. (2026), arXiv:2603.04956.
@@ -92,8 +99,8 @@ def cancellation_loss_three(proof: Proof) -> tuple[Formula, Formula]:
 def water_filling_spacing(proof: Proof) -> tuple[Formula, Formula]:
     r"""Water-filling spacing: $\alpha_i = c/\ell_i$ is best, and all columns then have the loss $c^2/12$.
 
-    At a given rate the product of the spacings is given; the loss is the mean of (alpha_i l_i)^2/12, least
-    when all are equal (arithmetic and geometric mean).  The loss then depends on Sigma through its
+    At a given rate the product of the spacings is given; the loss is the mean of $(\alpha_i\ell_i)^2/12$,
+    least when all are equal (arithmetic and geometric mean). The loss then depends on $\Sigma$ through its
     determinant alone.
 
     References
@@ -118,10 +125,9 @@ def water_filling_spacing(proof: Proof) -> tuple[Formula, Formula]:
 def cancellation_gap(proof: Proof) -> tuple[Formula, Formula]:
     r"""Gap of successive cancellation: 0.2546 bit and half the log of a ratio of means.
 
-    $\frac12\log_2\frac{2\pi e}{12}+\frac12\log_2\frac{AM}{GM}$ bits, means of $(\alpha_i\ell_i)^2$.
-
-    Gaussian weights of variance s^2, an ideal code per column, high rate.  Shown for three columns; the limit
-    is reverse water-filling with all components active.
+    $\frac12\log_2\frac{2\pi e}{12}+\frac12\log_2\frac{AM}{GM}$ bits, means of $(\alpha_i\ell_i)^2$. Gaussian
+    weights of variance $s^2$, an ideal code per column, high rate. Shown for three columns; the limit is
+    reverse water-filling with all components active.
 
     References
     ----------
@@ -185,7 +191,7 @@ def equal_spacing_penalty(proof: Proof) -> tuple[Formula, Formula]:
 def shrinkage_factor(proof: Proof) -> tuple[Formula, Formula]:
     r"""Shrinkage: the best factor on a column is $\gamma = \langle y, z\rangle / (\alpha\ell\,\|z\|^2)$.
 
-    Least squares; it leaves the share 1 - cos^2(y, z) of the column's energy.
+    Least squares; it leaves the share $1-\cos^2(y,z)$ of the column's energy.
 
     References
     ----------
@@ -215,8 +221,8 @@ def shrinkage_factor(proof: Proof) -> tuple[Formula, Formula]:
 def water_filling_start(proof: Proof) -> tuple[Formula, Formula]:
     r"""First guess of the spacing: $c = \exp(\overline{\tfrac12\ln(12 v_i\ell_i^2)} - R\ln2)$.
 
-    The bar is the mean over columns of variance v_i.  It puts the loss c^2/12 at the limit's value for R
-    bits, so the entropy comes out 0.2546 bit higher at high rate.  Shown for three columns.
+    The bar is the mean over columns of variance $v_i$. It puts the loss $c^2/12$ at the limit's value for R
+    bits, so the entropy comes out 0.2546 bit higher at high rate. Shown for three columns.
 
     References
     ----------
