@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arrays import as_real, raise_not_finite
+from .._arrays import as_real, finite, raise_not_finite
 from .._compiled import kernel
 from .._typing import ArrayLike, FloatArray, IntArray
 
@@ -19,7 +19,7 @@ def checked_weights(weights: ArrayLike, samples: NDArray[Any]) -> FloatArray:
     masses = as_real(weights, "weights").astype(np.float64)
     if masses.shape != samples.shape:
         raise ValueError(f"weights must have the shape of samples, {samples.shape}, but have {masses.shape}")
-    if not np.isfinite(masses).all():
+    if not finite(masses).all():
         raise_not_finite(masses, "weights")
     if (masses < 0).any():
         raise ValueError(f"weights must not be negative; the smallest is {masses.min()}")
@@ -63,7 +63,8 @@ def _counted(flat: NDArray[Any], weights: FloatArray) -> tuple[FloatArray, Float
     patterns = np.ascontiguousarray(flat).view(bits)
     count = _histogram(patterns, np.empty(0), 256**bits.itemsize)
     present = np.flatnonzero(count)
-    values = present.astype(bits).view(flat.dtype).astype(np.float64)
+    with np.errstate(invalid="ignore"):  # signalling NaNs may be among them
+        values = present.astype(bits).view(flat.dtype).astype(np.float64)
     if weights.size and np.isfinite(values).all():
         count = _histogram(patterns, weights, count.size)
     mass = count[present]
