@@ -10,8 +10,8 @@ weights of its Gauss quadrature, which have the bin's mass and first three momen
 (the remainder of two-point Gauss quadrature: max |f''''| / 4! times the least mean square of a monic
 quadratic on the bin, at most (h^2 / 8)^2), and as h <= x / 128 in a bin at x, that is at most
 2.5e-12 * max |x^4 f''''(x)| for each value.  x^4 f'''' is 12 or less for f = log(1 + x^2), and
-p (p-1) (p-2) (p-3) |x|^p for |x|^p: the log-likelihood of ten million values moves by thousandths of a nat,
-where a difference of 2 begins to tell laws apart.
+p (p-1) (p-2) (p-3) |x|^p for |x|^p.  The log-likelihood of ten million values moves by thousandths of a nat
+(some hundredths at p = 20), where a difference of 2 begins to tell laws apart.
 
 Data of at most 8192 distinct values stay as they are.
 """

@@ -35,6 +35,9 @@ _LogDensity = Callable[[FloatArray], FloatArray]
 # rounding 1e-10; tenfold either way stays below 1e-4.
 _STEP = 1e-3
 
+# exp(700) is near the end of float64; no estimate is uncertain by such a factor and still worth a number.
+_WIDEST = 700.0
+
 
 def parameter_intervals(family: Family, estimate: Estimate, sample: Sample) -> dict[str, Interval]:
     """Intervals of 95% confidence for `std` and, where the family has one, its shape parameter.
@@ -49,21 +52,28 @@ def parameter_intervals(family: Family, estimate: Estimate, sample: Sample) -> d
         shape = family.shape_at(float(theta[1])) if theta.size > 1 else estimate.shape
         return family.source(math.exp(theta[0]), shape).logpdf(sample.magnitudes)
 
-    log_std = math.log(estimate.std)
-    errors = [_standard_errors(log_density, np.array([log_std]), sample)[0]]
-    if family.shape_name:
-        coordinate = family.coordinate(estimate.shape)
-        both = _standard_errors(log_density, np.array([log_std, family.inside(coordinate)]), sample)
-        errors = [errors[0] if estimate.bound else both[0], both[1]]
-    margins = [_quantile() * float(error) for error in errors]
-    intervals = {"std": (estimate.std * math.exp(-margins[0]), estimate.std * math.exp(margins[0]))}
-    if family.shape_name:
-        intervals[family.shape_name] = _shape_interval(family, estimate, margins[1])
-    return intervals
+    def errors_at(*coordinates: float) -> FloatArray:
+        return _standard_errors(log_density, np.array([math.log(estimate.std), *coordinates]), sample)
+
+    if not family.shape_name:
+        return {"std": _around(estimate.std, float(errors_at()[0]))}
+    coordinate = family.coordinate(estimate.shape)
+    errors = errors_at(family.inside(coordinate))
+    std_error = float((errors_at() if estimate.bound else errors)[0])
+    return {
+        "std": _around(estimate.std, std_error),
+        family.shape_name: _shape_interval(family, estimate, _margin(float(errors[1]))),
+    }
 
 
-def _quantile() -> float:
-    return float(special.ndtri((1 + CONFIDENCE) / 2))
+def _around(std: float, log_error: float) -> Interval:
+    margin = _margin(log_error)
+    return std * math.exp(-margin), std * math.exp(margin)
+
+
+def _margin(error: float) -> float:
+    """Half the width of an interval; where nothing is known, one whose exponential is still finite."""
+    return min(float(special.ndtri((1 + CONFIDENCE) / 2)) * error, _WIDEST)
 
 
 def _shape_interval(family: Family, estimate: Estimate, margin: float) -> Interval:
@@ -83,25 +93,27 @@ def _uniform_interval(estimate: Estimate, sample: Sample) -> Interval:
 
 def _standard_errors(log_density: _LogDensity, theta: FloatArray, sample: Sample) -> FloatArray:
     """Square roots of the diagonal of the sandwich; infinite where the likelihood is flat."""
-    steps = _STEP * np.eye(theta.size)
     shares = sample.weights / sample.count
-    scores = np.array([(log_density(theta + h) - log_density(theta - h)) / (2 * _STEP) for h in steps])
-    bread = -np.array([[_second_difference(log_density, theta, g, h, shares) for g in steps] for h in steps])
-    meat = np.einsum("im,jm,m->ij", scores, scores, shares)
-    if np.linalg.eigvalsh(bread)[0] <= 0:
+    scores, hessian = _derivatives(log_density, theta, shares)
+    if np.linalg.eigvalsh(-hessian)[0] <= 0:
         return np.full(theta.size, np.inf)
-    inverse = np.linalg.inv(bread)
-    return np.sqrt(np.diag(inverse @ meat @ inverse) / sample.count)
+    inverse = np.linalg.inv(-hessian)
+    meat = np.einsum("im,jm,m->ij", scores, scores, shares)
+    return np.asarray(np.sqrt(np.diag(inverse @ meat @ inverse) / sample.count))
 
 
-def _second_difference(
-    log_density: _LogDensity, theta: FloatArray, g: FloatArray, h: FloatArray, shares: FloatArray
-) -> float:
-    """Mixed second derivative of the mean log-likelihood along two coordinates."""
-    curve = (
-        log_density(theta + g + h)
-        - log_density(theta + g - h)
-        - log_density(theta - g + h)
-        + log_density(theta - g - h)
-    )
-    return float(np.sum(shares * curve)) / (4 * _STEP**2)
+def _derivatives(
+    log_density: _LogDensity, theta: FloatArray, shares: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Score of each point, and mean Hessian, of one or two coordinates."""
+    steps = _STEP * np.eye(theta.size)
+    centre = log_density(theta)
+    above = np.array([log_density(theta + step) for step in steps])
+    below = np.array([log_density(theta - step) for step in steps])
+    hessian = np.diag(np.sum(shares * (above - 2 * centre + below), axis=1)) / _STEP**2
+    if theta.size == 2:
+        along, across = steps[0] + steps[1], steps[0] - steps[1]
+        mixed = log_density(theta + along) + log_density(theta - along)
+        mixed -= log_density(theta + across) + log_density(theta - across)
+        hessian[0, 1] = hessian[1, 0] = np.sum(shares * mixed) / (4 * _STEP**2)
+    return (above - below) / (2 * _STEP), hessian

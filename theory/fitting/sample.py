@@ -13,7 +13,7 @@ from .._typing import ArrayLike, FloatArray
 from ..sources.empirical import Empirical
 from .compression import compress
 
-__all__ = ["Moments", "Sample", "prepare"]
+__all__ = ["Moments", "Sample", "as_sample", "prepare"]
 
 _NARROW_FLOATS = (np.dtype(ml_dtypes.float8_e4m3fn), np.dtype(ml_dtypes.float8_e5m2))
 
@@ -110,6 +110,11 @@ def prepare(array: ArrayLike) -> Sample:
     magnitudes, weights = compress(law.values, law.weights, unit)
     count = round(law.total)
     return Sample(law, unit, magnitudes, weights, count, _moments(law, unit, magnitudes, weights))
+
+
+def as_sample(array: ArrayLike | Sample) -> Sample:
+    """Prepare values unless they are."""
+    return array if isinstance(array, Sample) else prepare(array)
 
 
 def _widened(array: ArrayLike) -> NDArray[Any]:

@@ -1,0 +1,48 @@
+"""Laws that the fitting tests draw from, and how to draw from them."""
+
+import numpy as np
+from bitlaw.theory.sources import GeneralisedNormal, Laplace, Logistic, Normal, StudentT, Uniform
+from hypothesis import strategies as st
+
+# One generating law for each family, away from laws that two families share.
+GENERATORS = {
+    "normal": Normal(std=0.02),
+    "laplace": Laplace(std=3.0),
+    "student_t": StudentT(5.0, std=0.1),
+    "generalised_normal": GeneralisedNormal(1.4, std=1.0),
+    "logistic": Logistic(std=7.0),
+    "uniform": Uniform(std=0.5),
+}
+
+
+def draw(law, size, rng):
+    """Independent values of a law, by inversion."""
+    return law.ppf(rng.random(size))
+
+
+def family_source(family, std, shape):
+    """Law of a family; `shape` is ignored where there is none."""
+    kinds = {
+        "normal": Normal,
+        "laplace": Laplace,
+        "logistic": Logistic,
+        "uniform": Uniform,
+    }
+    if family in kinds:
+        return kinds[family](std=std)
+    return StudentT(shape, std=std) if family == "student_t" else GeneralisedNormal(shape, std=std)
+
+
+@st.composite
+def values(draw_from, least=3, most=400):
+    """Arrays of heavy, medium or light tails, some with zeros, some with equal values."""
+    rng = np.random.default_rng(draw_from(st.integers(0, 2**32)))
+    size = draw_from(st.integers(least, most))
+    law = draw_from(st.sampled_from([*GENERATORS.values(), StudentT(2.2), GeneralisedNormal(0.6)]))
+    found = draw(law, size, rng)
+    found[rng.random(size) < draw_from(st.sampled_from([0.0, 0.0, 0.1, 0.5]))] = 0.0
+    step = draw_from(st.sampled_from([0.0, 0.0, 0.1, 0.5])) * law.std
+    if step:
+        found = np.round(found / step) * step
+    found[:2] = [law.std, -2 * law.std]  # never constant
+    return found
