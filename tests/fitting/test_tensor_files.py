@@ -133,7 +133,7 @@ def test_archive_members_that_are_no_arrays_are_listed_with_a_reason(tmp_path):
 
 @pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
 def test_streaming_holds_one_tensor_at_a_time(tmp_path, suffix):
-    count, size = 4, 1 << 23
+    count, size = 3, 1 << 22
     path = tmp_path / f"m{suffix}"
     rng = np.random.default_rng(0)
     tensors = {f"t{i}": rng.integers(0, 9, size // 4).astype(np.float32) for i in range(count)}

@@ -6,7 +6,8 @@ standard error by the delta method for a ratio of two means A/B of independent p
 
     var(A/B) = mean (a - (A/B) b)^2 / (n B^2),   a = (x - Q(x))^2,  b = x^2,   se(R) = se(A/B) / 2R
 
-(W. G. Cochran, "Sampling Techniques", 3rd ed., 1977, chapter 6).
+(W. G. Cochran, "Sampling Techniques", 3rd ed., 1977, chapter 6).  It rests on fourth moments: of very heavy
+tails the rare large values decide; until one of them is drawn, R and its standard error are both too small.
 """
 
 from __future__ import annotations

@@ -5,21 +5,55 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy import optimize
 
 from .._typing import FloatArray
 
-__all__ = ["decreasing_root", "highest_peak"]
+__all__ = ["bracketed_root", "decreasing_root", "highest_peak"]
 
 # Fits search in logarithms and in 1/df, both of order one: beyond this nothing is left but rounding.
-_TOLERANCE = 1e-14
+_TOLERANCE = 1e-15
 
-# Parts a doubtful interval is cut into, and how often: 8^20 is finer than the tolerance.
+# Parts a doubtful interval is cut into, and how often: 8^20 parts are finer than the tolerance.
 _PARTS = 8
 _ROUNDS = 20
 
+_Function = Callable[[float], float]
 
-def decreasing_root(function: Callable[[float], float], start: float) -> float:
+
+def bracketed_root(function: _Function, low: float, high: float) -> float:
+    """Root of a continuous function between two points at which its signs differ.
+
+    Inverse quadratic interpolation where it is safe, else bisection (T. R. Chandrupatla, "A new hybrid
+    quadratic/bisection algorithm for finding the zero of a nonlinear function without using derivatives",
+    Adv. Eng. Softw. 28 (1997)).  scipy's solvers leave a reference cycle that keeps the function, and with it
+    the data, in memory until the next garbage collection.
+    """
+    a, b, fa, fb = high, low, function(high), function(low)
+    share = 0.5
+    while True:
+        x = a + share * (b - a)
+        fx = function(x)
+        if (fx > 0) == (fa > 0):
+            c, fc = a, fa
+        else:
+            c, fc, b, fb = b, fb, a, fa
+        a, fa = x, fx
+        best, residual = (a, fa) if abs(fa) < abs(fb) else (b, fb)
+        least = (_TOLERANCE + 2 * np.finfo(float).eps * abs(best)) / abs(b - a) if b != a else 1.0
+        if residual == 0 or least > 0.5:
+            return best
+        share = min(max(_next_share(a, b, c, fa, fb, fc), least), 1 - least)
+
+
+def _next_share(a: float, b: float, c: float, fa: float, fb: float, fc: float) -> float:
+    """Where between a and b to look next: by inverse quadratic interpolation, or halfway."""
+    xi, phi = (a - b) / (c - b), (fa - fb) / (fc - fb)
+    if not (phi * phi < xi and (1 - phi) ** 2 < 1 - xi):
+        return 0.5
+    return fa / (fb - fa) * fc / (fb - fc) + (c - a) / (b - a) * fa / (fc - fa) * fb / (fc - fb)
+
+
+def decreasing_root(function: _Function, start: float) -> float:
     """Root of a continuous decreasing function that has one, looked for outwards from `start`."""
     low = high = start
     step = 0.5
@@ -28,9 +62,7 @@ def decreasing_root(function: Callable[[float], float], start: float) -> float:
     step = 0.5
     while function(low) < 0:
         low, high, step = low - step, low, 2 * step
-    if low == high:
-        return start
-    return float(optimize.brentq(function, low, high, xtol=_TOLERANCE, rtol=1e-15))
+    return bracketed_root(function, low, high) if low < high else start
 
 
 def highest_peak(value_and_slope: Callable[[float], tuple[float, float]], grid: FloatArray) -> float:
@@ -57,10 +89,6 @@ def highest_peak(value_and_slope: Callable[[float], tuple[float, float]], grid: 
             break
         low, high = sorted((best, other))
         if slopes[low] > 0 > slopes[high]:
-            return float(
-                optimize.brentq(
-                    lambda x: value_and_slope(x)[1], grid[low], grid[high], xtol=_TOLERANCE, rtol=1e-15
-                )
-            )
+            return bracketed_root(lambda x: value_and_slope(x)[1], float(grid[low]), float(grid[high]))
         grid = np.linspace(grid[low], grid[high], _PARTS + 1)
     return float(grid[best])
