@@ -1,0 +1,131 @@
+"""Entropy-constrained quantisers between the hull points of a law.
+
+Laws with lighter tails than the Gaussian have rates that no slope reaches: the best single quantiser there
+lies above the lower hull of the operating points (a uniform law between log2 of two integers is the extreme
+case).  It is found by minimising the distortion at the given entropy for each sensible number of levels, with
+few thresholds and analytic gradients, and polished by Newton's method on the Lagrange conditions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy import optimize
+
+from .._typing import FloatArray
+from ..sources import Source
+from .entropy_constrained_newton import Cells, Fold, condition_derivative, conditions_of, make_cells
+from .lloyd_max import lloyd_max
+
+__all__ = ["best_between"]
+
+# Largest number of levels tried: beyond it the operating points lie so close that none falls between them.
+_MOST_LEVELS = 48
+# Largest number of levels for which lopsided solutions of a symmetric law are tried.
+_MOST_SKEWED = 8
+
+
+def best_between(source: Source, rate: float) -> tuple[Cells, float, float] | None:
+    """Cells of least distortion at an entropy, their slope and the residual; None where none was found."""
+    least = max(2, int(np.ceil(2.0**rate - 1e-9)))
+    found = []
+    for levels in range(least, min(least + 3, _MOST_LEVELS + 1)):
+        for fold, start in _starts(source, levels, rate):
+            solved = _solve(source, start, fold, rate)
+            if solved is not None:
+                found.append(solved)
+    return min(found, key=lambda item: item[0].distortion) if found else None
+
+
+def _starts(source: Source, levels: int, rate: float) -> list[tuple[Fold, FloatArray]]:
+    """Lloyd-Max thresholds moved outwards until their entropy is the rate: stretched, or shifted to one side."""
+    thresholds = lloyd_max(source, levels).thresholds
+    starts: list[tuple[Fold, FloatArray]] = []
+    if source.symmetric:
+        fold: Fold = "odd" if levels % 2 else "even"
+        positive = thresholds[thresholds > 1e-12 * source.std]
+        starts.append((fold, _moved(source, positive, fold, rate, lambda t, s: t * (1 + s))))
+    if levels <= _MOST_SKEWED or not source.symmetric:
+        step = source.std / levels
+        starts.append(("full", _moved(source, thresholds, "full", rate, lambda t, s: t + s * step)))
+    return starts
+
+
+def _moved(
+    source: Source, thresholds: FloatArray, fold: Fold, rate: float, move: Callable[[FloatArray, float], FloatArray]
+) -> FloatArray:
+    """Thresholds moved by the parameter at which the entropy falls to the rate; as they are where it does not."""
+
+    def excess(amount: float) -> float:
+        with np.errstate(all="ignore"):
+            return make_cells(source, move(thresholds, amount), fold).entropy - rate
+
+    if not len(thresholds) or not excess(0.0) > 0:
+        return thresholds
+    far = 0.5
+    while excess(far) > 0 and far < 1e3:
+        far *= 2
+    return move(thresholds, float(optimize.brentq(excess, 0.0, far))) if excess(far) <= 0 else thresholds
+
+
+def _solve(source: Source, start: FloatArray, fold: Fold, rate: float) -> tuple[Cells, float, float] | None:
+    if not len(start):
+        return None
+    factor = 1 if fold == "full" else 2
+
+    def cells_of(t: FloatArray) -> Cells:
+        return make_cells(source, np.sort(t), fold)
+
+    def distortion_slope(t: FloatArray) -> FloatArray:
+        cells = cells_of(t)
+        return factor * cells.density * conditions_of(cells, 0.0)
+
+    def entropy_slope(t: FloatArray) -> FloatArray:
+        cells = cells_of(t)
+        return factor * cells.density * (conditions_of(cells, 1.0) - conditions_of(cells, 0.0))
+
+    with np.errstate(all="ignore"):
+        found = optimize.minimize(
+            lambda t: cells_of(t).distortion,
+            start,
+            jac=distortion_slope,
+            method="SLSQP",
+            constraints={"type": "eq", "fun": lambda t: cells_of(t).entropy - rate, "jac": entropy_slope},
+            options={"maxiter": 100, "ftol": 1e-10 * source.std**2},
+        )
+        if not np.isfinite(found.x).all() or (np.diff(found.x) <= 0).any():
+            return None
+        return _polish(source, found.x, fold, rate)
+
+
+def _polish(source: Source, thresholds: FloatArray, fold: Fold, rate: float) -> tuple[Cells, float, float] | None:
+    """Newton's method on the threshold conditions together with the entropy."""
+    cells = make_cells(source, thresholds, fold)
+    slope = _fitted_slope(cells)
+    for _ in range(20):
+        length_steps = conditions_of(cells, 1.0) - conditions_of(cells, 0.0)
+        right = np.append(-conditions_of(cells, slope), rate - cells.entropy)
+        if np.max(np.abs(right)) < 1e-14:
+            break
+        matrix = np.zeros((len(right), len(right)))
+        matrix[:-1, :-1] = condition_derivative(cells, slope)
+        matrix[:-1, -1] = length_steps
+        matrix[-1, :-1] = (1 if fold == "full" else 2) * cells.density * length_steps
+        if not (np.isfinite(matrix).all() and np.isfinite(right).all()):
+            return None
+        step = np.linalg.lstsq(matrix, right, rcond=None)[0]
+        moved = cells.thresholds + step[:-1]
+        if (np.diff(moved) <= 0).any() or (fold != "full" and moved[0] <= 0):
+            return None
+        cells, slope = make_cells(source, moved, fold), slope + float(step[-1])
+    if abs(cells.entropy - rate) > 1e-9 or not (cells.mass > 0).all():
+        return None
+    return cells, slope, float(np.max(np.abs(conditions_of(cells, slope))))
+
+
+def _fitted_slope(cells: Cells) -> float:
+    squares = conditions_of(cells, 0.0)
+    lengths = conditions_of(cells, 1.0) - squares
+    total = float(lengths @ lengths)
+    return float(-(squares @ lengths) / total) if total > 0 else 1.0
