@@ -136,8 +136,8 @@ def _residual(cells: Cells, slope: float, conditions: FloatArray) -> float:
 def _derivative(cells: Cells, slope: float) -> tuple[FloatArray, FloatArray]:
     """Diagonal of the derivative of the conditions in the thresholds, and the coupling of neighbours.
 
-    The derivative of condition i in threshold i + 1 is -coupling_i * f(t_{i+1}), that of condition i + 1 in
-    threshold i is -coupling_i * f(t_i).
+    With p the mass of the cell between thresholds i and i + 1, the derivative of condition i in threshold i + 1
+    is -coupling_i * f(t_{i+1}) / p, that of condition i + 1 in threshold i is -coupling_i * f(t_i) / p.
     """
     t, q, f = cells.thresholds, cells.codepoints, cells.density
     to_below, to_above = t - q[:-1], q[1:] - t
@@ -147,14 +147,15 @@ def _derivative(cells: Cells, slope: float) -> tuple[FloatArray, FloatArray]:
         + 2 * to_above * (1 - to_above * above_rate)
         - slope / _LN2 * (below_rate + above_rate)
     )
-    return diagonal, (2 * to_above[:-1] * to_below[1:] - slope / _LN2) / cells.mass[1:-1]
+    return diagonal, 2 * to_above[:-1] * to_below[1:] - slope / _LN2
 
 
 def condition_derivative(cells: Cells, slope: float) -> FloatArray:
     """Derivative of the conditions in the thresholds as a dense matrix, shape (n, n), for few thresholds."""
     diagonal, coupling = _derivative(cells, slope)
-    f = cells.density
-    return np.asarray(np.diag(diagonal) - np.diag(coupling * f[1:], 1) - np.diag(coupling * f[:-1], -1))
+    f, inner = cells.density, cells.mass[1:-1]
+    upper, lower = coupling * f[1:] / inner, coupling * f[:-1] / inner
+    return np.asarray(np.diag(diagonal) - np.diag(upper, 1) - np.diag(lower, -1))
 
 
 def _newton_step(
@@ -164,11 +165,11 @@ def _newton_step(
     n = len(cells.thresholds)
     if n == 0 or not (cells.density > 0).all():
         return np.zeros(n), False
-    root = np.sqrt(cells.density)
+    root, inner = np.sqrt(cells.density), np.sqrt(cells.mass[1:-1])
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         diagonal, coupling = _derivative(cells, slope)
         diagonal = diagonal + 2 * weight * np.diff(cells.codepoints)
-        off = -coupling * root[:-1] * root[1:]
+        off = -coupling * (root[:-1] / inner) * (root[1:] / inner)
     if not (np.isfinite(diagonal).all() and np.isfinite(off).all()):
         return np.zeros(n), False
     step, positive = solve_positive(diagonal, off, -conditions * root)
