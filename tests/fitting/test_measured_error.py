@@ -74,8 +74,8 @@ def test_the_standard_error_is_that_of_repeated_draws(law):
     quantiser = ScalarQuantiser(np.linspace(-4, 4, 8))
     edges = np.concatenate([[-np.inf], quantiser.thresholds, [np.inf]])
     true = math.sqrt(np.sum(law.partial_moments(edges[:-1], edges[1:], about=quantiser.codepoints)[2]))
-    rng, repetitions = np.random.default_rng(2), 300
-    found = [measure_error(quantiser, draw(law, 20_000, rng)) for _ in range(repetitions)]
+    rng, repetitions = np.random.default_rng(2), 200
+    found = [measure_error(quantiser, draw(law, 10_000, rng)) for _ in range(repetitions)]
     z = np.array([(one.relative - true) / one.standard_error for one in found])
     assert abs(np.mean(z)) < 4 / math.sqrt(repetitions)
     low, high = np.array(stats.chi2.interval(1 - 1e-3, repetitions - 1)) / (repetitions - 1)

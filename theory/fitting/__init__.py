@@ -1,5 +1,6 @@
 """The law that fits measured data."""
 
+from .analysis import METHODS, Comparison, TensorAnalysis, analyse, analyse_file
 from .fit import FAMILIES, Fit, fit, fit_all
 from .measured_error import MeasuredError, measure_error
 from .sample import Moments, Sample, prepare
@@ -8,12 +9,17 @@ from .tensor_info import TensorFileError, TensorInfo
 
 __all__ = [
     "FAMILIES",
+    "METHODS",
+    "Comparison",
     "Fit",
     "MeasuredError",
     "Moments",
     "Sample",
+    "TensorAnalysis",
     "TensorFileError",
     "TensorInfo",
+    "analyse",
+    "analyse_file",
     "fit",
     "fit_all",
     "iterate_tensors",

@@ -43,6 +43,9 @@ METHODS: tuple[str, ...] = tuple(_DESIGNERS)
 # With fewer values an interval of std is wider than 35%: too little is known of the law to be worth a row.
 _LEAST_VALUES = 64
 
+# At 12 bits the outermost codepoints of a law of barely finite variance (df 2.05) leave the range of float64.
+_MOST_BITS = 10
+
 # Designs kept for laws without a shape parameter, which all tensors share; others are designed anew.
 _DESIGNS_KEPT = 512
 
@@ -128,7 +131,7 @@ def analyse(name: str, array: ArrayLike, bits: Iterable[int] = _BITS) -> TensorA
         What the result, and an error, call the tensor.
     array : array_like of any shape
         Values as for `prepare`: finite, at least two, not all equal.
-    bits : iterable of int, 1 to 16
+    bits : iterable of int, 1 to 10
         Sizes of the quantisers, in bits per value.
 
     Returns
@@ -140,7 +143,7 @@ def analyse(name: str, array: ArrayLike, bits: Iterable[int] = _BITS) -> TensorA
     Raises
     ------
     TypeError, ValueError
-        As `prepare`, with the tensor's name in front; or if a number of bits is not an integer from 1 to 16.
+        As `prepare`, with the tensor's name in front; or if a number of bits is not an integer from 1 to 10.
 
     Examples
     --------
@@ -171,7 +174,7 @@ def analyse_file(
     ----------
     path : str or path-like
         As for `list_tensors`.
-    bits : iterable of int, 1 to 16
+    bits : iterable of int, 1 to 10
         As for `analyse`.
     progress : callable, optional
         Called after each tensor with its `TensorInfo`, the bytes dealt with so far and the bytes in all.
@@ -246,8 +249,8 @@ def _checked_bits(bits: Iterable[int]) -> tuple[int, ...]:
     except TypeError:
         raise TypeError(f"bits must be integers, not {bits!r}") from None
     for size in sizes:
-        if not 1 <= size <= 16:
-            raise ValueError(f"bits must lie between 1 and 16, not {size}")
+        if not 1 <= size <= _MOST_BITS:
+            raise ValueError(f"bits must lie between 1 and {_MOST_BITS}, not {size}")
     return sizes
 
 

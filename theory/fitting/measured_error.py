@@ -66,7 +66,7 @@ def measure_error(quantiser: ScalarQuantiser, array: ArrayLike | Sample) -> Meas
 
     Examples
     --------
-    >>> measure_error(ScalarQuantiser([-1.0, 1.0]), [-2.0, -1.0, 1.0, 2.0]).relative ** 2
+    >>> round(measure_error(ScalarQuantiser([-1.0, 1.0]), [-2.0, -1.0, 1.0, 2.0]).relative ** 2, 12)
     0.2
     """
     if not isinstance(quantiser, ScalarQuantiser):
