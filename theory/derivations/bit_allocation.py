@@ -58,7 +58,7 @@ def allocation_gain(proof: Proof) -> tuple[Formula, Formula]:
 
     References
     ----------
-    Jayant and Noll (1984), "Digital Coding of Waveforms", chapter 11.
+    Jayant and Noll (1984), "Digital Coding of Waveforms".
     """
     sensitivity = sp.symbols("s_1:4", positive=True)  # f_t r_t^2
     share = sp.symbols("n_1:3", positive=True)

@@ -25,7 +25,7 @@ def block_maximum_density(proof: Proof) -> tuple[Formula, Formula]:
 
     References
     ----------
-    Order statistics; David and Nagaraja (2003), "Order Statistics", section 2.1.
+    Order statistics; David and Nagaraja (2003), "Order Statistics".
     """
     distribution = _G(_M) ** _B
     left, right = distribution.diff(_M), _B * _G(_M).diff(_M) * _G(_M) ** (_B - 1)

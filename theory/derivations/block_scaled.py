@@ -33,7 +33,7 @@ def block_conditional_law(proof: Proof) -> tuple[Formula, Formula]:
 
     References
     ----------
-    David and Nagaraja (2003), "Order Statistics", section 2.5.
+    David and Nagaraja (2003), "Order Statistics".
     """
     below = _G(_X) * _G(_M) ** (_B - 1)  # P(|X_1| <= x, M <= m) for x <= m
     joint = below.diff(_X).diff(_M)
@@ -146,7 +146,7 @@ def gaussian_rms_law(proof: Proof) -> tuple[Formula, Formula]:
 
     References
     ----------
-    Fisher (1915); Johnson, Kotz and Balakrishnan (1995), "Continuous Univariate Distributions", chapter 25.
+    Johnson, Kotz and Balakrishnan (1995), "Continuous Univariate Distributions", chapter 25.
     """
     v, r, w = sp.symbols("v r w", positive=True)  # v/(1 - v) = w keeps v in (0, 1)
 

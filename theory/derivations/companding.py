@@ -140,5 +140,5 @@ def power_error_rule(proof: Proof) -> tuple[Formula, Formula]:
         "It holds at $\\lambda = k\\,\\phi^{1/(r+1)}$ with $k$ free of x", left, sp.Integer(0), sp.simplify
     )
     exponent = sp.simplify(value * sp.log(best).diff(value))
-    proof.equal("The exponent", exponent, 1 / (r + 1), symbol=r"\frac{d\log\lambda}{d\log f}")
+    proof.equal("The exponent", exponent, 1 / (r + 1), symbol=r"\frac{d\ln\lambda}{d\ln f}")
     return exponent, 1 / (r + 1)

@@ -37,7 +37,7 @@ def kl_softmax(proof: Proof) -> tuple[Formula, Formula]:
     References
     ----------
     Kullback and Leibler (1951), "On information and sufficiency"; Amari (2016), "Information Geometry and
-    Its Applications", chapter 1.
+    Its Applications".
     """
     weights = sp.symbols("e_1:4", positive=True)  # exponentials of the logits
     delta = sp.Matrix(sp.symbols("delta_1:4", real=True))
@@ -77,7 +77,7 @@ def kl_exponential_family(proof: Proof) -> tuple[Formula, Formula]:
 
     References
     ----------
-    Amari (2016), chapter 2.
+    Amari (2016).
     """
     theta, delta = sp.symbols("theta delta", real=True)
     potential = sp.Function("A", real=True)

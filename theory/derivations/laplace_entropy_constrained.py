@@ -161,8 +161,8 @@ def laplace_quantiser_distortion(proof: Proof) -> tuple[Formula, Formula]:
 
     $D = 2s^2 - e^{-T/s}\left[T^2 + 2sT + s^2 + \Delta^2 e^{\Delta/s}/(e^{\Delta/s}-1)^2\right]$.
 
-    In the dead zone the error is x itself; in each outer cell it is that of an exponential law cut at Delta,
-    the same for all.
+    In the dead zone the error is x itself; in each outer cell it is that of an exponential law cut at
+    $\Delta$, the same for all.
 
     References
     ----------
@@ -199,24 +199,22 @@ def laplace_quantiser_entropy(proof: Proof) -> tuple[Formula, Formula]:
     Sullivan (1996).
     """
     odds = sp.Symbol("o", positive=True)
-    p = 1 / (1 + odds)  # between 0 and 1 by construction
-    outside = sp.Symbol("v", positive=True)
-    w = 1 / (1 + outside)
-    total, mean = (sp.summation(_K**j * p**_K, (_K, 0, sp.oo)) for j in range(2))
-    total, mean = (_convergent(series) * (1 - p) for series in (total, mean))
-    proof.equal("Outer cells k = 0, 1, ... have the probabilities $w (1-p) p^k$ in all", total, sp.Integer(1))
-    proof.equal("The mean of k", mean, p / (1 - p))
+    decay = 1 / (1 + odds)  # p, between 0 and 1 by construction
+    total, mean = (
+        _convergent(sp.summation(_K**j * decay**_K, (_K, 0, sp.oo))) * (1 - decay) for j in range(2)
+    )
+    proof.equal(
+        "Outer cells k = 0, 1, ... have the probabilities $w(1-p)p^k$, which add up to w",
+        total,
+        sp.Integer(1),
+    )
+    proof.equal("The mean of k is $p/(1-p)$, here with $p = 1/(1+o)$", mean, decay / (1 - decay))
+    w, p = sp.symbols("w p", positive=True)
     # -log2 of the probability w (1 - p) p^k / 2 of one cell of one side, averaged over k
-    length = -(sp.log(w) + sp.log(1 - p) + mean * sp.log(p)) / sp.log(2) + 1
+    length = -(sp.log(w) + sp.log(1 - p) + p / (1 - p) * sp.log(p)) / sp.log(2) + 1
     left = -(1 - w) * sp.log(1 - w) / sp.log(2) + w * length
     right = _bits(w, 1 - w) + w * (1 + _bits(p, 1 - p) / (1 - p))
-    proof.equal(
-        "Centre and outer cells together, with $w = 1/(1+v)$ and $p = 1/(1+o)$",
-        left,
-        right,
-        lambda e: sp.simplify(sp.expand_log(e, force=True)),
-        "H",
-    )
+    proof.equal("Centre and outer cells together", left, right, symbol="H")
     return left, right
 
 

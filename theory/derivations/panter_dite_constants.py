@@ -52,7 +52,7 @@ def panter_dite_laplace(proof: Proof) -> tuple[Formula, Formula]:
 
     References
     ----------
-    Gersho and Gray (1992), "Vector Quantization and Signal Compression", chapter 5.
+    Gersho and Gray (1992), "Vector Quantization and Signal Compression".
     """
     s = _SIGMA / sp.sqrt(2)
     root = sp.exp(-_X / (3 * s)) / (2 * s) ** _THIRD

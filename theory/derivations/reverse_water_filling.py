@@ -121,7 +121,7 @@ def water_filling_weighted(proof: Proof) -> tuple[Formula, Formula]:
 
     References
     ----------
-    Berger (1971), "Rate Distortion Theory", section 4.5.
+    Berger (1971), "Rate Distortion Theory".
     """
     weight = sp.Symbol("c", positive=True)
     cost = weight * _distortion(_RATE) + _LAMBDA * _RATE

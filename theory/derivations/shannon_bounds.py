@@ -122,7 +122,7 @@ def laplace_absolute_rate_distortion(proof: Proof) -> tuple[Formula, Formula]:
 
     References
     ----------
-    Berger (1971), "Rate Distortion Theory", section 4.3.
+    Berger (1971), "Rate Distortion Theory".
     """
     _relative_entropy_is_not_negative(proof)
     omega, extra = sp.symbols("omega c", positive=True)

@@ -61,7 +61,7 @@ def _cancellation(proof: Proof, size: int) -> tuple[Formula, Formula]:
     level = sp.Symbol("c", positive=True)
     even = {spacing[i]: level / diagonal[i] for i in range(size)}
     product = (sp.prod(spacing) ** 2 * sp.prod(diagonal) ** 2) ** sp.Rational(1, size) / 12
-    claim = "With $\\alpha_i\\ell_i = c$ the loss per weight is $\\frac1{12}(\\prod\\alpha_i^2\\,|\\Sigma|)^{1/n}$"
+    claim = r"With $\alpha_i\ell_i = c$ the loss per weight is $\frac1{12}(\prod\alpha_i^2\,|\Sigma|)^{1/n}$"
     proof.equal(claim, product.subs(even), level**2 / 12)
     return left, right
 
