@@ -91,12 +91,16 @@ def test_bin_sums_equal_those_of_plain_python(seed, weighted, single):
         centre = sum(value * weight for value, weight in members) / total
         assert mass[place] == pytest.approx(float(total), rel=1e-14)
         assert mean[place] == pytest.approx(float(centre), rel=1e-14)
-        rounding = 1e-14 * float(centre)
         for power, found in ((2, second), (3, third)):
-            moment = float(sum(weight * (value - centre) ** power for value, weight in members))
-            assert found[place] == pytest.approx(
-                moment, rel=1e-9, abs=float(total) * rounding ** (power / 2) / 100
-            )
+            moment = float(sum(weight * (value / centre - 1) ** power for value, weight in members))
+            assert found[place] == pytest.approx(moment, rel=1e-9, abs=1e-16 * float(total))
+
+
+def test_magnitudes_across_the_range_of_float64_neither_overflow_nor_vanish():
+    values = np.sort(np.exp(np.random.default_rng(4).uniform(-700, 0, 3 * EXACT_SIZE)))
+    magnitudes, weights = compress(values, NO_WEIGHTS, 1.0)
+    assert weights.sum() == pytest.approx(values.size)
+    assert np.sum(weights * np.log(magnitudes)) == pytest.approx(np.sum(np.log(values)), rel=1e-9)
 
 
 def test_equal_values_are_one_point():

@@ -101,6 +101,11 @@ def test_the_interval_of_a_normal_std_is_the_sandwich_in_closed_form():
     assert found.intervals["std"] == pytest.approx(expected, rel=1e-5)
 
 
+def test_what_the_data_say_nothing_of_has_an_interval_without_end():
+    low, high = fit([0.0, 0.0, 1.0], "generalised_normal").intervals["beta"]
+    assert (low, high) == (0.0, math.inf)
+
+
 def test_data_without_spread_of_magnitude_have_an_interval_of_no_width():
     low, high = fit([1.0, -1.0] * 50, "normal").intervals["std"]
     assert high - low < 1e-6

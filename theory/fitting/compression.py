@@ -81,7 +81,7 @@ def _bin(magnitude: float) -> int:
 def _bin_moments(
     values: NDArray[Any], weights: FloatArray, inverse: float
 ) -> tuple[float, FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Weight of zero; then mass, mean, second and third central moment sums of each bin of magnitudes."""
+    """Weight of zero; then for each bin of magnitudes mass, mean, and sums of (x / mean - 1)^2 and ^3."""
     size = _OCTAVES * BINS_PER_OCTAVE
     mass, mean, second, third = np.zeros(size), np.zeros(size), np.zeros(size), np.zeros(size)
     zeros = 0.0
@@ -101,7 +101,7 @@ def _bin_moments(
         magnitude = abs(values[i] * inverse)
         if magnitude > 0.0:
             k = _bin(magnitude)
-            distance = magnitude - mean[k]
+            distance = magnitude / mean[k] - 1.0
             square = distance * distance * (weights[i] if weights.size else 1.0)
             second[k] += square
             third[k] += square * distance
@@ -113,10 +113,10 @@ def _two_points(
 ) -> tuple[FloatArray, FloatArray]:
     """Two-point Gauss quadrature of each bin; one point where the bin has no width to speak of."""
     deviation = np.sqrt(second / mass)
-    wide = deviation > _NARROW * mean
+    wide = deviation > _NARROW
     m, s, w = mean[wide], deviation[wide], mass[wide]
     half_skew = third[wide] / w / s**3 / 2
     root = np.hypot(1.0, half_skew)
     low = w * (1 + half_skew / root) / 2
-    points = np.concatenate([mean[~wide], m + s * (half_skew - root), m + s * (half_skew + root)])
+    points = np.concatenate([mean[~wide], m * (1 + s * (half_skew - root)), m * (1 + s * (half_skew + root))])
     return points, np.concatenate([mass[~wide], low, w - low])

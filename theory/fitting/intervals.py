@@ -35,7 +35,7 @@ _LogDensity = Callable[[FloatArray], FloatArray]
 # rounding 1e-10; tenfold either way stays below 1e-4.
 _STEP = 1e-3
 
-# exp(700) is near the end of float64; no estimate is uncertain by such a factor and still worth a number.
+# exp(700) is near the end of float64: an estimate that is uncertain by such a factor is not known at all.
 _WIDEST = 700.0
 
 
@@ -72,8 +72,9 @@ def _around(std: float, log_error: float) -> Interval:
 
 
 def _margin(error: float) -> float:
-    """Half the width of an interval; where nothing is known, one whose exponential is still finite."""
-    return min(float(special.ndtri((1 + CONFIDENCE) / 2)) * error, _WIDEST)
+    """Half the width of an interval."""
+    margin = float(special.ndtri((1 + CONFIDENCE) / 2)) * error
+    return margin if margin < _WIDEST else math.inf
 
 
 def _shape_interval(family: Family, estimate: Estimate, margin: float) -> Interval:
