@@ -1,0 +1,117 @@
+"""Shannon's lower bound on the distortion at a rate: what the entropy of the source alone forbids.
+
+A reproduction error of mean square D has at most the differential entropy of a Gaussian of variance D, so
+R(D) >= h(X) - (1/2) log2(2 pi e D).  The bound is the truth for the Gaussian, and within 1e-10 of it for
+smooth laws above 1 or 2 bits; jumps and cusps of the density keep the truth away from it by an amount that
+falls as a power of the distortion only.
+"""
+
+from __future__ import annotations
+
+import math
+from numbers import Real
+
+from ..sources import Source
+
+__all__ = ["checked_amount", "checked_source", "shannon_lower_bound", "shannon_lower_bound_rate"]
+
+
+def checked_source(source: object) -> Source:
+    """Return the source, or raise TypeError."""
+    if not isinstance(source, Source):
+        raise TypeError(f"source must be a Source, such as Laplace(), got {source!r}")
+    return source
+
+
+def checked_amount(name: str, value: object, *, zero: bool = True) -> float:
+    """Return a finite number >= 0 (> 0 where zero is not allowed) as a float, or raise."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a real number, got {value!r}")
+    number = float(value)
+    if not (math.isfinite(number) and (number >= 0 if zero else number > 0)):
+        raise ValueError(f"{name} must be finite and {'not negative' if zero else 'positive'}, got {value!r}")
+    return number
+
+
+def shannon_lower_bound(source: Source, rate: float) -> float:
+    """Mean squared error that no code of a rate can fall below, from the differential entropy alone.
+
+    D >= min(variance, 2^(2 (h - rate)) / (2 pi e)), with h the differential entropy in bits.
+
+    Parameters
+    ----------
+    source : Source
+        Law of the data.
+    rate : float
+        Bits per element, >= 0.
+
+    Returns
+    -------
+    float
+        Distortion in the source's units squared; 0 for a law of atoms, which has no differential entropy.
+
+    Raises
+    ------
+    TypeError
+        If the source is no `Source` or the rate no number.
+    ValueError
+        If the rate is negative, NaN or infinite.
+
+    See Also
+    --------
+    distortion_rate : the truth, within a proved bracket; prefer it where a limit is quoted.
+
+    References
+    ----------
+    Shannon (1959), Coding theorems for a discrete source with a fidelity criterion; Berger (1971),
+    Rate Distortion Theory, eq. 4.3.32.
+
+    Examples
+    --------
+    >>> from bitlaw.theory import Normal
+    >>> shannon_lower_bound(Normal(), 2)
+    0.0625
+    """
+    law, rate = checked_source(source), checked_amount("rate", rate)
+    exponent = 2 * (law.differential_entropy() - rate) - math.log2(2 * math.pi * math.e)
+    return min(math.exp2(exponent), law.std**2) if exponent < 1023 else law.std**2
+
+
+def shannon_lower_bound_rate(source: Source, distortion: float) -> float:
+    """Rate that no code of a mean squared error can fall below: the inverse of `shannon_lower_bound`.
+
+    R >= max(0, h - (1/2) log2(2 pi e D)).
+
+    Parameters
+    ----------
+    source : Source
+        Law of the data.
+    distortion : float
+        Mean squared error in the source's units squared, > 0.
+
+    Returns
+    -------
+    float
+        Bits per element; 0 for a law of atoms.
+
+    Raises
+    ------
+    TypeError
+        If the source is no `Source` or the distortion no number.
+    ValueError
+        If the distortion is not positive and finite.
+
+    References
+    ----------
+    As for `shannon_lower_bound`.
+
+    Examples
+    --------
+    >>> from bitlaw.theory import Normal
+    >>> shannon_lower_bound_rate(Normal(), 0.0625)
+    2.0
+    """
+    law, distortion = checked_source(source), checked_amount("distortion", distortion, zero=False)
+    if distortion >= law.std**2:
+        return 0.0
+    return max(0.0, law.differential_entropy() - 0.5 * math.log2(2 * math.pi * math.e * distortion))
