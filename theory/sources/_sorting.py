@@ -11,7 +11,7 @@ from .._arrays import as_real, finite, raise_not_finite
 from .._compiled import kernel
 from .._typing import ArrayLike, FloatArray, IntArray
 
-__all__ = ["checked_weights", "sorted_samples"]
+__all__ = ["checked_weights", "merged", "sorted_samples"]
 
 
 def checked_weights(weights: ArrayLike, samples: NDArray[Any]) -> FloatArray:
@@ -53,7 +53,7 @@ def sorted_samples(array: NDArray[Any], masses: FloatArray | None) -> tuple[NDAr
     if distinct == 1:
         raise ValueError(f"samples must not be constant, but every one (that has weight) is {values[0]}")
     if 2 * distinct <= values.size or (distinct < values.size and array.dtype.itemsize <= 2):
-        values, weights = _merged(values, weights, distinct)
+        values, weights = merged(values, weights, distinct)
     return values, weights, distinct
 
 
@@ -110,7 +110,7 @@ def _distinct(values: FloatArray) -> int:
 
 
 @kernel
-def _merged(values: FloatArray, weights: FloatArray, distinct: int) -> tuple[FloatArray, FloatArray]:
+def merged(values: FloatArray, weights: FloatArray, distinct: int) -> tuple[FloatArray, FloatArray]:
     out = np.empty(distinct, values.dtype)
     mass = np.empty(distinct)
     last = -1

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from .._arrays import as_real
 from .._typing import ArrayLike, FloatArray
 from ._moment_tree import build_tree, quantile_index, range_moments, upper_index
-from ._sorting import checked_weights, sorted_samples
+from ._sorting import checked_weights, merged, sorted_samples
 from .base import Source
 
 __all__ = ["Empirical"]
@@ -189,3 +189,8 @@ class Empirical(Source):
         wanted = np.where(inside, q, 0.0).ravel()
         index = quantile_index(self.values, self.weights, self._tree, self.total, wanted, from_above)
         return np.where(inside, self.values[index.reshape(q.shape)].astype(np.float64), np.nan)
+
+    def atoms(self) -> tuple[FloatArray, FloatArray]:
+        """Distinct values in ascending order as float64, and their weights (not normalised)."""
+        values, weights = merged(self.values, self.weights, self.distinct)
+        return values.astype(np.float64), weights
