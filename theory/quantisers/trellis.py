@@ -26,7 +26,7 @@ from .scalar import Design
 from .trellis_codes import Trellis, ungerboeck
 from .trellis_kernels import encode_sequences, walk
 
-__all__ = ["TrellisQuantiser"]
+__all__ = ["TrellisQuantiser", "sequences"]
 
 # Sequences searched side by side: four vector registers of sixteen; half as many cost a third of the speed.
 _LANES = 64
@@ -116,7 +116,7 @@ class TrellisQuantiser:
         ValueError
             If x is empty, has another number of dimensions, or holds NaN or infinity (the place is named).
         """
-        rows, shape = _sequences(x)
+        rows, shape = sequences(x)
         scale = self._scale()
         reach = _CLIP * float(np.max(np.abs(self.codepoints)) / scale or 1.0)
         scaled = np.clip(rows / scale, -reach, reach).astype(np.float32)
@@ -208,7 +208,7 @@ def _checked_branches(value: Any, count: int) -> NDArray[np.uint8]:
     return checked
 
 
-def _sequences(x: ArrayLike) -> tuple[FloatArray, tuple[int, ...]]:
+def sequences(x: ArrayLike) -> tuple[FloatArray, tuple[int, ...]]:
     """Rows of float64, and the shape they came in."""
     array = as_real(x, "x")
     if array.ndim not in (1, 2) or array.size == 0:
