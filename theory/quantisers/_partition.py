@@ -124,7 +124,7 @@ def _next_price(low: float, many: IntArray, high: float, few: IntArray, runs: in
     above, below = math.log((many.size - 1) / runs), math.log((few.size - 1) / runs)
     share = above / (above - below) if attempt % 3 else 0.5
     share = min(max(share, 0.02), 0.98)
-    return low * (high / low) ** share
+    return float(low * (high / low) ** share)
 
 
 @kernel
