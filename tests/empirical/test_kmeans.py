@@ -11,7 +11,6 @@ from bitlaw.theory.sources import Empirical, Normal
 from hypothesis import given
 from hypothesis import strategies as st
 
-
 # The package exports the function under the name of its module.
 module = importlib.import_module("bitlaw.theory.quantisers.kmeans")
 
