@@ -6,12 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import mpmath as mp
 import pytest
 from bitlaw.theory import derivations
 from bitlaw.theory.derivations import ALL, Identity
 
 from .all_checks import CHECKS
-from .checking import derived, rows
+from .checking import Row, derived, rows
 from .render import PAGES, table, topics
 
 by_name = pytest.mark.parametrize("derivation", ALL, ids=lambda derivation: derivation.__name__)
@@ -79,3 +80,9 @@ def test_derivations_import_nothing_but_sympy_and_the_standard_library():
 def test_importing_the_theory_does_not_import_sympy():
     code = "import sys, bitlaw.theory; sys.exit('sympy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("change", "agrees"), [(0.9e-10, True), (1.1e-10, False)])
+def test_a_row_agrees_within_its_tolerance_and_not_beyond(change, agrees):
+    row = Row({}, [mp.mpf(2) * (1 + mp.mpf(change)), mp.mpf(0)], [mp.mpf(2), mp.mpf(0)], "", 1e-10)
+    assert row.agrees() == agrees

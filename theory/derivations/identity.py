@@ -50,6 +50,19 @@ class Step:
     ------
     DerivationError
         On construction, if the relation cannot be shown.
+    ValueError
+        If the relation is not one of the three.
+
+    Examples
+    --------
+    >>> import sympy as sp
+    >>> x = sp.Symbol("x", real=True)
+    >>> Step("A binomial", (x + 1) ** 2, x**2 + 2 * x + 1).relation
+    '='
+    >>> Step("A square", x**2, x)  # doctest: +IGNORE_EXCEPTION_DETAIL
+    Traceback (most recent call last):
+    ...
+    DerivationError: not shown: A square: x**2 = x; their difference was reduced to x**2 - x
     """
 
     claim: str
@@ -102,6 +115,17 @@ class Identity:
         The claim it is all for, left = right.
     steps : tuple of Step
         The checked claims of the derivation, in order; the conclusion is one of them.
+
+    Examples
+    --------
+    >>> from bitlaw.theory.derivations.panter_dite_constants import panter_dite_laplace
+    >>> identity = panter_dite_laplace()
+    >>> print(identity.right)
+    9*sigma**2/(2*N**2)
+    >>> identity.verify(2 * identity.right)  # doctest: +IGNORE_EXCEPTION_DETAIL
+    Traceback (most recent call last):
+    ...
+    DerivationError: not shown
     """
 
     name: str
@@ -170,6 +194,18 @@ def derivation(build: Callable[[Proof], tuple[Formula, Formula]]) -> Derivation:
     """Turn a function that records its steps and returns (left, right) into a derivation.
 
     The docstring's first paragraph becomes the identity's statement, the function's name its name.
+
+    Examples
+    --------
+    >>> import sympy as sp
+    >>> x = sp.Symbol("x", real=True)
+    >>> @derivation
+    ... def slope_of_square(proof):
+    ...     "Slope of a square: twice the argument."
+    ...     proof.equal("Differentiate", (x**2).diff(x), 2 * x)
+    ...     return (x**2).diff(x), 2 * x
+    >>> slope_of_square().statement
+    'Slope of a square: twice the argument.'
     """
     statement = " ".join((inspect.getdoc(build) or "").split("\n\n")[0].split())
 

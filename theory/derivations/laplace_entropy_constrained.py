@@ -128,8 +128,8 @@ def laplace_slope(proof: Proof) -> tuple[Formula, Formula]:
 def laplace_dead_zone(proof: Proof) -> tuple[Formula, Formula]:
     r"""Dead zone: its edge T solves $T^2 - \delta^2 = \lambda\,\log_2(p_0/p_1)$.
 
-    $p_0 = 1-e^{-T/s}$ is the probability of the centre and $p_1 = \frac12e^{-T/s}(1-e^{-\Delta/s})$ that of
-    the first cell of one side.
+    $p_0 = 1-e^{-T/s}$ is the probability of the centre, $p_1 = \frac12e^{-T/s}(1-e^{-\Delta/s})$ that of the
+    first cell of one side.  Of two solutions the larger, with $T > \delta$, is the minimum.
 
     References
     ----------
