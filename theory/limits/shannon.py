@@ -16,10 +16,10 @@ from ..sources import Source
 __all__ = ["checked_amount", "checked_source", "shannon_lower_bound", "shannon_lower_bound_rate"]
 
 
-def checked_source(source: object) -> Source:
+def checked_source(source: object, name: str = "source") -> Source:
     """Return the source, or raise TypeError."""
     if not isinstance(source, Source):
-        raise TypeError(f"source must be a Source, such as Laplace(), got {source!r}")
+        raise TypeError(f"{name} must be a Source, such as Laplace(), got {source!r}")
     return source
 
 
