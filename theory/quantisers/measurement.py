@@ -12,14 +12,15 @@ rate exists.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 
 from .._typing import FloatArray
+from ..limits import rate_distortion, shannon_lower_bound_rate
 from ..sources import Source
-from ._bound import bound_rate
 
 __all__ = ["BlockQuantiser", "Measurement", "draw", "measure", "stratified_draw", "summarise"]
 
@@ -45,9 +46,10 @@ class Measurement:
         Bits per value, and its standard error (0 for a fixed rate).
     distortion, distortion_error : float
         Mean squared error per value in the source's units squared, and its standard error.
-    gap_bits, gap_error : float
-        Rate above the rate-distortion function at the measured distortion, and its standard error.  The two
-        measured means go up and down together in an entropy-coded quantiser, and the error counts that.
+    shannon_gap_bits, gap_error : float
+        Rate above the Shannon lower bound at the measured distortion, which is never less than the gap to the
+        rate-distortion function, and the standard error of either gap.  The two measured means go up and down
+        together in an entropy-coded quantiser, and the error counts that.
     snr_db : float
         10 log10(variance / distortion).
     samples : int
@@ -58,10 +60,16 @@ class Measurement:
     rate_error: float
     distortion: float
     distortion_error: float
-    gap_bits: float
+    shannon_gap_bits: float
     gap_error: float
     snr_db: float
     samples: int
+    source: Source = field(repr=False)
+
+    @cached_property
+    def gap_bits(self) -> float:
+        """Rate above the rate-distortion function of the source (computed when first asked for)."""
+        return self.rate - rate_distortion(self.source, self.distortion).rate
 
 
 def draw(source: Source, blocks: int, length: int, seed: int) -> FloatArray:
@@ -144,8 +152,9 @@ def summarise(errors: FloatArray, bits: FloatArray, source: Source, length: int)
         rate_error=float(np.std(bits, ddof=1) / root),
         distortion=distortion,
         distortion_error=float(np.std(errors, ddof=1) / root),
-        gap_bits=rate - bound_rate(source, distortion),
+        shannon_gap_bits=rate - shannon_lower_bound_rate(source, distortion),
         gap_error=float(np.std(bits + steepest * errors, ddof=1) / root),
         snr_db=float(10 * np.log10(source.std**2 / distortion)) if distortion > 0 else float("inf"),
         samples=blocks * length,
+        source=source,
     )
