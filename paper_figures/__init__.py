@@ -1,1 +1,50 @@
 """Figures of the literature, drawn from exact values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from os import PathLike
+
+from . import codepoint_spacing, gap_to_bound, normal_cube_root, power_sweep, rate_distortion
+from .render import FigureModule, RenderedFigure, render_all
+
+__all__ = ["FIGURES", "FigureModule", "RenderedFigure", "render"]
+
+FIGURES: dict[str, FigureModule] = {
+    "normal_cube_root": normal_cube_root,
+    "codepoint_spacing": codepoint_spacing,
+    "power_sweep": power_sweep,
+    "rate_distortion": rate_distortion,
+    "gap_to_bound": gap_to_bound,
+}
+
+
+def render(
+    names: Iterable[str],
+    folder: str | PathLike[str],
+    progress: Callable[[RenderedFigure], object] | None = None,
+) -> list[RenderedFigure]:
+    """Compute, draw and write figures as PNG and PDF.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Keys of `FIGURES`, in the order to render.
+    folder : path
+        Where the files go; made where it is missing.  Files of the same name are replaced.
+    progress : callable, optional
+        Called with each `RenderedFigure` when it is written.
+
+    Returns
+    -------
+    list of RenderedFigure
+        One for each name.  The same numbers give the same bytes.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown; nothing is rendered then.
+    ImportError
+        If matplotlib is not installed (it comes with the extra `figures`).
+    """
+    return render_all(FIGURES, names, folder, progress)
