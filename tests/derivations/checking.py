@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import mpmath as mp
+import numpy as np
 import sympy as sp
 from bitlaw.theory.derivations import ALL, Derivation, Identity
 from sympy.core.function import AppliedUndef
@@ -148,3 +149,18 @@ def _symbols(expression: Any) -> list[Any]:
 def _exact(number: Any) -> Any:
     number = mp.mpf(number)
     return sp.Integer(int(number)) if number == int(number) else sp.Float(mp.nstr(number, DIGITS), DIGITS)
+
+
+@functools.cache
+def formula(name):
+    """Right-hand side of a derivation as a function of its symbols in alphabetical order, and their names."""
+    (function,) = (f for f in ALL if f.__name__ == name)
+    expression = derived(function).right
+    return compiled(expression, {}), sorted(symbol.name for symbol in expression.free_symbols)
+
+
+def right(name, **at):
+    """Right-hand side of a derivation at parameters, as floats."""
+    function, names = formula(name)
+    found = entries(function(*[mp.mpf(at[key]) for key in names]))
+    return np.array([float(entry) for entry in found]) if len(found) > 1 else float(found[0])

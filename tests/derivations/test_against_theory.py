@@ -1,32 +1,13 @@
 """The derived formulas and the numeric code of the project give the same numbers."""
 
-import functools
-
-import mpmath as mp
 import numpy as np
 import pytest
 from bitlaw import theory
-from bitlaw.theory import derivations
 from scipy.optimize import brentq
 
-from .checking import compiled, derived, entries
+from .checking import right
 
 SCALES = (0.4, 1.7)
-
-
-@functools.cache
-def formula(name):
-    """Right-hand side of a derivation as a function of its symbols in alphabetical order, and their names."""
-    (function,) = (f for f in derivations.ALL if f.__name__ == name)
-    expression = derived(function).right
-    return compiled(expression, {}), sorted(symbol.name for symbol in expression.free_symbols)
-
-
-def right(name, **at):
-    """Right-hand side of a derivation at parameters, as floats."""
-    function, names = formula(name)
-    found = entries(function(*[mp.mpf(at[key]) for key in names]))
-    return np.array([float(entry) for entry in found]) if len(found) > 1 else float(found[0])
 
 
 @pytest.mark.parametrize("sigma", SCALES)
