@@ -1,6 +1,7 @@
 """Where the codepoints go."""
 
 from .companding import compand, half_step_compander
+from .companding_laws import a_law, mu_law
 from .entropy_constrained import entropy_constrained
 from .evaluation import Evaluation, evaluate
 from .globally_optimal import GlobalOptimum, globally_optimal
@@ -15,6 +16,7 @@ __all__ = [
     "Evaluation",
     "GlobalOptimum",
     "ScalarQuantiser",
+    "a_law",
     "compand",
     "entropy_constrained",
     "evaluate",
@@ -22,6 +24,7 @@ __all__ = [
     "half_step_compander",
     "kmeans",
     "lloyd_max",
+    "mu_law",
     "point_density_quantile",
     "uniform",
 ]

@@ -29,6 +29,7 @@ from scipy import optimize
 from .._arguments import check_choice, check_positive
 from .._typing import FloatArray
 from ..sources import Source, Uniform
+from .companding import half_step_compander
 from .entropy_constrained_gap import best_between
 from .entropy_constrained_newton import Cells, Fold, descend, unfold
 from .entropy_constrained_start import start_thresholds
@@ -58,6 +59,10 @@ _RATE_MISSED = 1e-8
 _FEW_LEVELS = 64
 # Up to this rate quantisers between the hull points can beat the nearest stationary one of a light tail.
 _SPARSE_RATE = 2.0
+# The slope is sought at most this far (in its logarithm) from the high-rate one, in steps that double.
+_WIDEST = 20.0
+# Every law of finite variance has this many bits within the cap of levels.
+_CERTAIN_RATE = 7.0
 # Widths of the zero cell searched by the dead-zone variant, in steps (natural logarithms).
 _LOG_ZONES = (-1.0, 3.0)
 
@@ -71,6 +76,7 @@ class _Point:
     residual: float
     iterations: int
     status: str
+    note: str = ""
 
     def missed(self, rate: float) -> float:
         return abs(self.cells.entropy - rate)
@@ -166,7 +172,7 @@ def _by_rate(source: Source, rate: float, variant: str) -> ScalarQuantiser:
 
 def _build(point: _Point, rate: float | None = None) -> ScalarQuantiser:
     codepoints, thresholds = unfold(point.cells)
-    status = point.status
+    status = point.status + point.note
     missed = 0.0 if rate is None else point.missed(rate)
     if missed > _RATE_MISSED:
         status = f"{status}; no quantiser of {rate:g} bits was found, the nearest is returned"
@@ -199,9 +205,9 @@ def _solve_from(source: Source, slope: float, fold: Fold, phase: float = 0.5) ->
     most = int(np.clip(_LEVELS_PER_PERPLEXITY * perplexity, _LEAST_CAP, _MAX_LEVELS))
     thresholds, price = start_thresholds(source, slope, fold, price=_LEVEL_PRICE, most=most, phase=phase)
     cells, residual, iterations, status = descend(source, thresholds, fold, slope)
-    if price > 1e3 * _LEVEL_PRICE:
-        status += f"; at the cap of {most} levels, one more would save {price:.0e} step^2"
-    return _Point(cells, slope, residual, iterations, status)
+    capped = price > 1e3 * _LEVEL_PRICE
+    note = f"; at the cap of {most} levels, one more would save {price:.0e} step^2" if capped else ""
+    return _Point(cells, slope, residual, iterations, status, note)
 
 
 def _point_of_rate(source: Source, rate: float) -> _Point:
@@ -214,6 +220,7 @@ def _point_of_rate(source: Source, rate: float) -> _Point:
         missed = points[log_slope].cells.entropy - rate
         return 0.0 if abs(missed) < _RATE_TOLERANCE else missed
 
+    _check_reach(source, rate)
     low, high = _bracket(source, rate, points)
     optimize.brentq(excess, low, high, xtol=1e-14, rtol=9e-16, maxiter=100, disp=False)
     point = min(points.values(), key=lambda point: point.missed(rate))
@@ -225,6 +232,16 @@ def _point_of_rate(source: Source, rate: float) -> _Point:
         return point
     cells, slope, residual = between
     return _Point(cells, slope, residual, point.iterations, "converged")
+
+
+def _check_reach(source: Source, rate: float) -> None:
+    """Refuse a rate that even the finest fixed-level design of a heavy tail does not spend."""
+    if rate > _CERTAIN_RATE:
+        finest = evaluate(half_step_compander(source, _MAX_LEVELS), source).entropy
+        if finest < rate + 0.1:
+            raise ValueError(
+                f"rate {rate:g} is beyond the reach of {source!r}: {_MAX_LEVELS} levels end near {finest:.2f} bits"
+            )
 
 
 def _lighter_than_gaussian(source: Source) -> bool:
@@ -245,7 +262,7 @@ def _bracket(source: Source, rate: float, points: dict[float, _Point]) -> tuple[
             if sign * (points[log_slope].cells.entropy - rate) >= 0:
                 break
             log_slope, width = log_slope - sign * width, width * 2
-            if width > 60:
+            if width > _WIDEST:
                 raise ValueError(f"rate {rate:g} is beyond the reach of {source!r}")
         low, high = (log_slope, high) if sign > 0 else (low, log_slope)
     return low, high
@@ -255,7 +272,7 @@ def _near(source: Source, slope: float, points: dict[float, _Point]) -> _Point:
     """Solution that continues the nearest solved one."""
     nearest = points[min(points, key=lambda known: abs(known - np.log(slope)))]
     cells, residual, iterations, status = descend(source, nearest.cells.thresholds, nearest.cells.fold, slope)
-    return _Point(cells, slope, residual, nearest.iterations + iterations, status)
+    return _Point(cells, slope, residual, nearest.iterations + iterations, status, nearest.note)
 
 
 def _uniform_by_rate(source: Source, rate: float, variant: str) -> ScalarQuantiser:

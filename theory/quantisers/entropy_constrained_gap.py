@@ -53,7 +53,11 @@ def _starts(source: Source, levels: int, rate: float) -> list[tuple[Fold, FloatA
 
 
 def _moved(
-    source: Source, thresholds: FloatArray, fold: Fold, rate: float, move: Callable[[FloatArray, float], FloatArray]
+    source: Source,
+    thresholds: FloatArray,
+    fold: Fold,
+    rate: float,
+    move: Callable[[FloatArray, float], FloatArray],
 ) -> FloatArray:
     """Thresholds moved by the parameter at which the entropy falls to the rate; as they are where it does not."""
 
@@ -99,7 +103,9 @@ def _solve(source: Source, start: FloatArray, fold: Fold, rate: float) -> tuple[
         return _polish(source, found.x, fold, rate)
 
 
-def _polish(source: Source, thresholds: FloatArray, fold: Fold, rate: float) -> tuple[Cells, float, float] | None:
+def _polish(
+    source: Source, thresholds: FloatArray, fold: Fold, rate: float
+) -> tuple[Cells, float, float] | None:
     """Newton's method on the threshold conditions together with the entropy."""
     cells = make_cells(source, thresholds, fold)
     slope = _fitted_slope(cells)

@@ -69,7 +69,7 @@ def make_cells(source: Source, thresholds: FloatArray, fold: Fold) -> Cells:
     if fold == "odd":
         about[0] = 0.0
     mass, first, second = source.partial_moments(lower, upper, about)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         shift = np.where(mass > 0, first / mass, 0.0)
         if fold == "odd":
             shift[0] = 0.0
@@ -201,7 +201,9 @@ def _line_search(
             return None
         trial = make_cells(source, moved, cells.fold)
         lower = trial.distortion + slope * trial.entropy < cost * (1 - 1e-13)
-        if (trial.mass > 0).all() and (lower or _residual(trial, slope, conditions_of(trial, slope)) < 0.9 * residual):
+        if (trial.mass > 0).all() and (
+            lower or _residual(trial, slope, conditions_of(trial, slope)) < 0.9 * residual
+        ):
             return trial
         scale /= 2
     return None
@@ -212,9 +214,10 @@ def _alternate(source: Source, cells: Cells, slope: float) -> Cells | None:
     q, length = cells.codepoints, cells.lengths
     floor = -np.inf if cells.fold == "full" else 0.0
     while True:
-        t = (q[:-1] + q[1:]) / 2 + slope * np.diff(length) / (2 * np.diff(q))
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            t = (q[:-1] + q[1:]) / 2 + slope * np.diff(length) / (2 * np.diff(q))
         bounded = np.concatenate([[floor], t])
-        useless = np.flatnonzero(np.diff(bounded) <= 0)  # threshold i does not lie above the one before it
+        useless = np.flatnonzero(~(np.diff(bounded) > 0))  # threshold i does not lie above the one before it
         if not useless.size:
             break
         drop = useless[0] if cells.fold != "odd" or useless[0] > 0 else 1

@@ -34,7 +34,9 @@ def start_thresholds(
             break
         price *= 2
     first = {"full": phase, "odd": 0.5, "even": 1.0}[fold]
-    end = tail_offset(source) + 1  # cells beyond the last threshold: one, and what the density promises in vain
+    end = (
+        tail_offset(source) + 1
+    )  # cells beyond the last threshold: one, and what the density promises in vain
     wanted = np.arange(max(first, end) if fold == "full" else first, count[-1] - end, 1.0)
     if not len(wanted):
         wanted = np.array([min(first, count[-1] / 2)])

@@ -204,7 +204,9 @@ def _build(found: _Found) -> ScalarQuantiser:
 def _checked_start(start: ArrayLike, levels: int) -> FloatArray:
     q = np.array(start, dtype=np.float64)
     if q.shape != (levels,) or not np.isfinite(q).all() or (np.diff(q) <= 0).any():
-        raise ValueError(f"start must hold {levels} finite, strictly ascending codepoints, got shape {q.shape}")
+        raise ValueError(
+            f"start must hold {levels} finite, strictly ascending codepoints, got shape {q.shape}"
+        )
     return q
 
 

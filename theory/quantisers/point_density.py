@@ -95,7 +95,9 @@ def _closed_form(source: Source, power: float) -> Quantile | None:
 def _student_t(df: float, std: float, power: float) -> Quantile:
     tilted = power * (df + 1) - 1  # degrees of freedom of f^power
     if tilted <= 0:
-        raise ValueError(f"power must exceed 1 / (df + 1) = {1 / (df + 1):.6g} for StudentT(df={df}), got {power}")
+        raise ValueError(
+            f"power must exceed 1 / (df + 1) = {1 / (df + 1):.6g} for StudentT(df={df}), got {power}"
+        )
     scale = std * np.sqrt((df - 2) / tilted)  # sqrt(df / tilted) times the scale sqrt((df - 2) / df)
 
     def quantile(q: ArrayLike) -> FloatArray:

@@ -93,7 +93,10 @@ def _by_levels(source: Source, levels: int, kind: Kind | None) -> ScalarQuantise
     places = np.arange(levels) - (levels // 2 if kind == "mid-tread" else (levels - 1) / 2)
     step, iterations = _best_step(source, places)
     design = Design(
-        method="uniform", status="converged", iterations=iterations, residual=_step_residual(source, places, step)
+        method="uniform",
+        status="converged",
+        iterations=iterations,
+        residual=_step_residual(source, places, step),
     )
     return ScalarQuantiser(places * step, design=design)
 

@@ -65,6 +65,9 @@ def _build(source: Uniform, widths: FloatArray, slope: float) -> ScalarQuantiser
     if np.array_equal(widths, widths[::-1]):
         edges = (edges - edges[::-1]) / 2
     design = Design(
-        method="entropy_constrained", status="closed form", certificate="Gyorgy and Linder (2000)", slope=slope
+        method="entropy_constrained",
+        status="closed form",
+        certificate="Gyorgy and Linder (2000)",
+        slope=slope,
     )
     return ScalarQuantiser((edges[:-1] + edges[1:]) / 2, edges[1:-1], design=design)
