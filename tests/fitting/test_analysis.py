@@ -8,7 +8,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 from bitlaw.theory.fitting import FAMILIES, METHODS, TensorFileError, analyse, analyse_file, list_tensors
-from bitlaw.theory.quantisers.lloyd_max import lloyd_max
+from bitlaw.theory.quantisers import compand, evaluate, lloyd_max, uniform
 from bitlaw.theory.sources import GeneralisedNormal, Laplace, Logistic, Normal, StudentT, Uniform
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -55,6 +55,19 @@ def test_measured_error_is_that_of_the_quantiser_designed_for_the_best_law():
     quantiser = lloyd_max(analysis.best.source, 8)
     brute = math.sqrt(np.mean((array - quantiser(array)) ** 2) / np.mean(array**2))
     assert analysis.comparisons[0].measured == pytest.approx(brute, rel=1e-9)
+
+
+def test_each_method_is_the_designer_of_its_name():
+    analysis = analyse("w", draw(Laplace(std=2.0), 5000, np.random.default_rng(9)), bits=[4])
+    law = analysis.best.source
+    designs = {
+        "lloyd_max": lloyd_max(law, 16),
+        "cube_root": compand(law, 16, power=1 / 3),
+        "uniform": uniform(law, levels=16),
+    }
+    for row in analysis.comparisons:
+        distortion = evaluate(designs[row.method], law).distortion
+        assert row.predicted == pytest.approx(math.sqrt(distortion) / law.std, rel=1e-9)
 
 
 @settings(max_examples=15)

@@ -222,6 +222,18 @@ def test_a_nonsensical_npy_shape_is_an_error(tmp_path, shape):
         list_tensors(tmp_path / "w.npy")
 
 
+@pytest.mark.parametrize("change", [-8, 8])
+def test_an_archive_member_of_the_wrong_length_is_an_error_of_the_listing(tmp_path, change):
+    np.save(tmp_path / "w.npy", np.ones(10))
+    content = (tmp_path / "w.npy").read_bytes()
+    with zipfile.ZipFile(tmp_path / "w.npz", "w") as archive:
+        archive.writestr("w.npy", content[:change] if change < 0 else content + bytes(change))
+    with pytest.raises(
+        TensorFileError, match=rf"w\.npz: member 'w' is damaged: .* 80 bytes, {80 + change} follow"
+    ):
+        list_tensors(tmp_path / "w.npz")
+
+
 def test_a_flipped_bit_in_a_stored_archive_fails_its_checksum(tmp_path):
     path = tmp_path / "w.npz"
     np.savez(path, w=np.zeros(100))

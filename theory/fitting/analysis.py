@@ -18,11 +18,7 @@ from typing import Any
 import numpy as np
 
 from .._typing import ArrayLike
-from ..quantisers import ScalarQuantiser
-from ..quantisers.companding import compand
-from ..quantisers.evaluation import evaluate
-from ..quantisers.lloyd_max import lloyd_max
-from ..quantisers.uniform import uniform
+from ..quantisers import ScalarQuantiser, compand, evaluate, lloyd_max, uniform
 from ..sources import Source
 from .fit import Fit, fit_all
 from .measured_error import measure_error

@@ -15,7 +15,7 @@ from collections.abc import Callable
 import numpy as np
 
 from .._typing import FloatArray, IntArray
-from ..sources.empirical import Empirical
+from ..sources import Empirical
 
 __all__ = ["ks_distance"]
 

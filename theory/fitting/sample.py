@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._typing import ArrayLike, FloatArray
-from ..sources.empirical import Empirical
+from ..sources import Empirical
 from .compression import compress
 
 __all__ = ["Moments", "Sample", "as_sample", "prepare"]
