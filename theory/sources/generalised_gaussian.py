@@ -30,6 +30,7 @@ from .scale_family import ScaleFamily
 __all__ = ["GeneralisedNormal"]
 
 _LEAST_BETA = 0.01  # below, the scale and the tails together exceed the range of double precision
+_FLAT = 1e-8  # exponent below which two terms of its series are exact to rounding
 _TERMS = 20  # of the exponential series at y <= 1: 1/20! is below 1e-18
 
 
@@ -38,8 +39,8 @@ class GeneralisedNormal(ScaleFamily):
     """Generalised normal (exponential power) law of zero mean.
 
     f(x) = beta / (2 alpha Gamma(1/beta)) exp(-|x / alpha|^beta), where
-    alpha^2 = std^2 Gamma(1/beta) / Gamma(3/beta).  It is the Laplace law at beta = 1, the normal law at 2, and
-    approaches the uniform law as beta grows.
+    alpha^2 = std^2 Gamma(1/beta) / Gamma(3/beta).  It is the Laplace law at beta = 1, the normal law at 2,
+    and approaches the uniform law as beta grows.
 
     Parameters
     ----------
@@ -109,7 +110,7 @@ class GeneralisedNormal(ScaleFamily):
 
     @cached_property
     def _reach(self) -> float:  # type: ignore[override]
-        return self._knee * 760.0 ** (1.0 / self.beta)
+        return self._knee * math.pow(760.0, 1.0 / self.beta)
 
     def _density(self, z: FloatArray) -> FloatArray:
         return np.asarray(self._peak * np.exp(-self._rate * z**self.beta))
@@ -118,12 +119,15 @@ class GeneralisedNormal(ScaleFamily):
         return np.asarray(math.log(self._peak) - self._rate * z**self.beta)
 
     def _upper(self, z: FloatArray) -> FloatArray:
-        return np.asarray(0.5 * special.gammaincc(1.0 / self.beta, self._rate * z**self.beta))
+        y = self._rate * z**self.beta
+        middle = 0.5 - self._peak * z * (1.0 - y / (self.beta + 1.0))  # y may underflow long before z does
+        return np.where(y < _FLAT, middle, 0.5 * special.gammaincc(1.0 / self.beta, y))
 
     def _upper_quantile(self, q: FloatArray) -> FloatArray:
-        order = 1.0 / self.beta
-        tail, middle = special.gammainccinv(order, 2.0 * q), special.gammaincinv(order, 1.0 - 2.0 * q)
-        return np.asarray(self._knee * np.where(q > 0.25, middle, tail) ** order)
+        order, inner = 1.0 / self.beta, 1.0 - 2.0 * q
+        y = np.where(q > 0.25, special.gammaincinv(order, inner), special.gammainccinv(order, 2.0 * q))
+        middle = 0.5 * inner / self._peak * (1.0 + y / (self.beta + 1.0))
+        return np.where(y < _FLAT, middle, self._knee * y**order)
 
     def _smooth_width(self, z: FloatArray) -> FloatArray:
         # Measured for beta from 0.2 to 50: the growth of the exponent and the ratio of the ends that 24

@@ -103,8 +103,14 @@ class StudentT(ScaleFamily):
         return np.asarray(self._log_peak - (self.df + 1.0) * (0.5 * np.log1p(inner * inner) + outer))
 
     def _upper(self, z: FloatArray) -> FloatArray:
-        if self.df <= _BETA_LIMIT:
-            return np.asarray(self._tail_moments(np.asarray(z * self._scale))[0])
+        if (
+            self.df <= _BETA_LIMIT
+        ):  # by the argument that keeps its digits, small in the middle or in the tail
+            square = z * z / self.df
+            middle = special.betaincc(0.5, self.df / 2.0, square / (1.0 + square))
+            return 0.5 * np.where(
+                square < 1.0, middle, special.betainc(self.df / 2.0, 0.5, 1.0 / (1.0 + square))
+            )
         flat = z.reshape(-1) * self._scale
         mass = self._moments(flat, np.full_like(flat, np.inf), np.zeros_like(flat))[0]
         return np.where(np.isnan(z), np.nan, mass.reshape(z.shape))
