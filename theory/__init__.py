@@ -1,6 +1,12 @@
 """Exact theory of quantisers: sources, quantisers, limits and fits."""
 
-from .limits import distortion_rate, rate_distortion, shannon_lower_bound
+from .limits import (
+    allocate,
+    distortion_rate,
+    rate_distortion,
+    reverse_water_filling,
+    shannon_lower_bound,
+)
 from .quantisers import (
     Design,
     Evaluation,
@@ -21,10 +27,13 @@ from .sources import (
     GeneralisedNormal,
     Laplace,
     Logistic,
+    Mixture,
     Normal,
     Source,
     StudentT,
+    Truncated,
     Uniform,
+    from_scipy,
 )
 
 __all__ = [
@@ -35,21 +44,26 @@ __all__ = [
     "GlobalOptimum",
     "Laplace",
     "Logistic",
+    "Mixture",
     "Normal",
     "ScalarQuantiser",
     "Source",
     "StudentT",
+    "Truncated",
     "Uniform",
     "a_law",
+    "allocate",
     "compand",
     "distortion_rate",
     "entropy_constrained",
     "evaluate",
+    "from_scipy",
     "globally_optimal",
     "half_step_compander",
     "lloyd_max",
     "mu_law",
     "rate_distortion",
+    "reverse_water_filling",
     "shannon_lower_bound",
     "uniform",
 ]

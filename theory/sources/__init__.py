@@ -6,7 +6,23 @@ from .gaussian import Normal
 from .generalised_gaussian import GeneralisedNormal
 from .laplace import Laplace
 from .logistic import Logistic
+from .mixture import Mixture
 from .student_t import StudentT
+from .truncated import Truncated
 from .uniform import Uniform
+from .wrapped import Wrapped, from_scipy
 
-__all__ = ["Empirical", "GeneralisedNormal", "Laplace", "Logistic", "Normal", "Source", "StudentT", "Uniform"]
+__all__ = [
+    "Empirical",
+    "GeneralisedNormal",
+    "Laplace",
+    "Logistic",
+    "Mixture",
+    "Normal",
+    "Source",
+    "StudentT",
+    "Truncated",
+    "Uniform",
+    "Wrapped",
+    "from_scipy",
+]
