@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from bitlaw.theory import ScalarQuantiser, compand, evaluate, lloyd_max
@@ -96,7 +96,7 @@ def _draw_densities(axes: Axes, data: Data) -> None:
 
 
 def _draw_codepoints(axes: Axes, data: Data) -> None:
-    looks = {
+    looks: dict[str, tuple[str, dict[str, Any]]] = {
         "Lloyd-Max": ("Lloyd-Max", dict(color=GREY, marker="x", markersize=6, linewidth=3, alpha=0.6)),
         "density": ("spread as $f$", dict(color=BLUE, marker="o", linestyle="-")),
         "cube root": (r"spread as $f^{1/3}$", dict(color=ORANGE, marker="s", linestyle="--")),

@@ -27,7 +27,7 @@ LAWS = (NORMAL, LAPLACE, student_t(5))
 
 # Numbers of levels of the fixed-length curves, 1 to 6 bits, and entropies of the coded ones.
 _LEVELS = (2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64)
-_ENTROPIES = (0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0)
+_ENTROPIES = (0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0)
 
 
 @dataclass(frozen=True)

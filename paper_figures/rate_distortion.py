@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .operating_points import LAWS, Reached, reached
 from .style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, panels, styled
@@ -22,7 +22,7 @@ __all__ = ["LOOKS", "Data", "compute", "draw", "paper", "title"]
 title = "Distortion against rate of scalar quantisers, and the bound"
 paper = "after Gersho and Gray (1992), and Farvardin and Modestino (1984)"
 
-LOOKS = {
+LOOKS: dict[str, dict[str, Any]] = {
     "uniform": dict(color=PURPLE, marker="v", linestyle="-"),
     "Lloyd-Max": dict(color=BLUE, marker="o", linestyle="-"),
     "uniform, entropy-coded": dict(color=GREEN, marker="^", linestyle="--"),

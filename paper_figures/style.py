@@ -25,7 +25,7 @@ WIDTH = 5.5
 
 T = TypeVar("T")
 
-_SETTINGS = {
+_SETTINGS: dict[str, Any] = {
     "font.family": "STIXGeneral",
     "mathtext.fontset": "stix",
     "font.size": 9.0,
@@ -58,7 +58,8 @@ def settings() -> Any:
     """Context in which matplotlib has the shared look."""
     import matplotlib
 
-    return matplotlib.rc_context({**matplotlib.rcParamsDefault, **_SETTINGS, "backend": "agg"})
+    everything: dict[Any, Any] = {**matplotlib.rcParamsDefault, **_SETTINGS, "backend": "agg"}
+    return matplotlib.rc_context(everything)
 
 
 def styled(draw: Callable[[T], Figure]) -> Callable[[T], Figure]:

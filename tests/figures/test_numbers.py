@@ -1,0 +1,188 @@
+"""The numbers in the figures: against published values, closed forms and laws of the theory."""
+
+import numpy as np
+import pytest
+from bitlaw.paper_figures import (
+    codepoint_spacing,
+    gap_to_bound,
+    normal_cube_root,
+    power_sweep,
+    rate_distortion,
+)
+from bitlaw.paper_figures.bound_curve import RATES, bound_rate
+from bitlaw.paper_figures.operating_points import METHODS
+from bitlaw.theory import Laplace, Normal, StudentT, distortion_rate, evaluate, lloyd_max
+
+# Lloyd-Max distortion of 16 levels; forty-digit arithmetic, and Max (1960) to the digits he prints.
+GAUSSIAN_16 = 0.0095010080
+LAPLACE_16 = 0.015372527059868
+
+GISH_PIERCE = 0.25461433482006296  # log2(2 pi e / 12) / 2
+
+
+@pytest.fixture(scope="module")
+def sweeps():
+    return power_sweep.compute().sweeps
+
+
+@pytest.fixture(scope="module")
+def reached():
+    return gap_to_bound.compute().reached
+
+
+def test_lloyd_max_error_of_the_normal_is_the_published_one():
+    assert normal_cube_root.compute().errors["Lloyd-Max"] == pytest.approx(GAUSSIAN_16**0.5, rel=1e-8)
+
+
+def test_cube_root_codepoints_are_quantiles_of_a_normal_of_standard_deviation_root_three():
+    wide = Normal(std=3**0.5)
+    assert normal_cube_root.compute().codepoints["cube root"] == pytest.approx(
+        wide.ppf(np.arange(1, 17) / 17), rel=1e-12
+    )
+
+
+def test_cube_root_is_nearly_optimal_and_the_datas_own_density_is_twice_as_bad():
+    errors = normal_cube_root.compute().errors
+    assert errors["Lloyd-Max"] < errors["cube root"] < 1.001 * errors["Lloyd-Max"]
+    assert errors["density"] > 2 * errors["Lloyd-Max"]
+
+
+def test_curves_of_the_left_panel_are_the_density_and_its_cube_root():
+    data = normal_cube_root.compute()
+    assert data.density == pytest.approx(np.exp(-(data.x**2) / 2) / (2 * np.pi) ** 0.5, rel=1e-12)
+    assert data.cube_root**3 == pytest.approx(data.density, rel=1e-12)
+
+
+def test_steps_are_symmetric_and_grow_outwards():
+    for spacing in codepoint_spacing.compute().spacings:
+        for steps in (spacing.cube_root, spacing.lloyd_max):
+            assert steps == pytest.approx(steps[::-1], rel=1e-12)
+            assert (np.diff(steps[7:]) > 0).all()
+
+
+def test_heavier_tails_take_wider_outer_steps():
+    normal, laplace, student = codepoint_spacing.compute().spacings
+    assert normal.lloyd_max[0] < laplace.lloyd_max[0] < student.lloyd_max[0]
+    assert laplace.lloyd_max_error**2 == pytest.approx(LAPLACE_16, rel=1e-12)
+
+
+def test_spacing_names_seven_degrees_of_freedom():
+    assert codepoint_spacing.LAWS[2].source == StudentT(7)
+
+
+def test_best_exponent_without_a_code_is_near_one_third(sweeps):
+    for sweep, reach in zip(sweeps, (0.02, 0.03, 0.05), strict=True):
+        assert abs(sweep.powers[np.argmin(sweep.fixed)] - 1 / 3) <= reach
+
+
+def test_no_exponent_beats_lloyd_max(sweeps):
+    for sweep in sweeps:
+        assert sweep.fixed.min() >= sweep.lloyd_max
+        assert sweep.fixed.min() < 1.02 * sweep.lloyd_max
+
+
+def test_no_exponent_with_a_code_beats_the_entropy_constrained_optimum(sweeps):
+    for sweep in sweeps:
+        assert min(sweep.coded.min(), sweep.uniform_coded) >= sweep.entropy_constrained
+
+
+def test_with_a_code_the_error_falls_towards_the_uniform_grid(sweeps):
+    for sweep in sweeps:
+        assert (np.diff(sweep.coded) > -1e-3 * sweep.coded[0]).all()
+        assert sweep.uniform_coded <= 1.001 * sweep.coded.min()
+        assert sweep.uniform_coded < 1.005 * sweep.entropy_constrained
+
+
+def test_small_exponents_reach_the_uniform_grid(sweeps):
+    for sweep in sweeps[:2]:
+        assert sweep.coded[0] == pytest.approx(sweep.uniform_coded, rel=1e-3)
+
+
+def test_a_code_never_hurts(sweeps):
+    for sweep in sweeps:
+        assert (sweep.coded <= sweep.fixed).all()
+
+
+def test_student_t_stops_short_of_the_exponent_that_cannot_be_normalised(sweeps):
+    assert sweeps[2].powers.min() > 1 / 6
+
+
+def test_sweep_at_one_third_is_the_cube_root_figure(sweeps):
+    third = np.argmin(np.abs(sweeps[0].powers - 1 / 3))
+    assert sweeps[0].fixed[third] == pytest.approx(normal_cube_root.compute().errors["cube root"], rel=1e-12)
+
+
+def test_both_rate_figures_show_the_same_points():
+    assert rate_distortion.compute().reached == gap_to_bound.compute().reached
+
+
+def test_nothing_lies_below_the_bound(reached):
+    for result in reached:
+        for curve in result.curves.values():
+            assert (curve.gap > 0).all()
+
+
+def test_methods_are_ordered_at_their_own_measure_of_rate(reached):
+    for result in reached:
+        assert set(result.curves) == set(METHODS)
+        lloyd, grid = result.curves["Lloyd-Max"], result.curves["uniform"]
+        assert (lloyd.distortion <= grid.distortion * (1 + 1e-12)).all()
+        optimum, coded = result.curves["entropy-constrained"], result.curves["uniform, entropy-coded"]
+        assert optimum.rate == pytest.approx(coded.rate, abs=1e-9)
+        assert (optimum.distortion <= coded.distortion * (1 + 1e-9)).all()
+
+
+def test_coded_quantisers_settle_a_quarter_bit_above_the_bound(reached):
+    for result in reached:
+        for name in ("entropy-constrained", "uniform, entropy-coded"):
+            assert result.curves[name].gap[-1] == pytest.approx(GISH_PIERCE, abs=2e-3)
+        assert result.curves["entropy-constrained"].gap[0] < 0.05
+
+
+def test_the_line_of_the_gap_figure_is_gish_and_pierces():
+    assert gap_to_bound.HIGH_RATE_GAP == pytest.approx(GISH_PIERCE, rel=1e-14)
+
+
+def test_fixed_length_gap_approaches_panter_and_dites(reached):
+    limits = (np.log2(3**0.5 * np.pi / 2) / 2, np.log2(4.5 / (np.e / np.pi)) / 2)
+    for result, limit in zip(reached[:2], limits, strict=True):
+        gap = result.curves["Lloyd-Max"].gap
+        assert 0 < limit - gap[-1] < 0.5 * (limit - gap[-9])
+
+
+def test_shannon_bound_is_exact_for_the_normal_and_below_for_the_others(reached):
+    assert reached[0].shannon == pytest.approx(reached[0].bound.distortion, rel=1e-9)
+    for result in reached[1:]:
+        assert (result.shannon <= result.bound.distortion * (1 + 3e-4)).all()  # the curve is good to 2e-4 bit
+
+
+def test_gaps_are_those_of_evaluate_where_it_has_a_closed_form(reached):
+    quantiser = lloyd_max(Normal(), 16)
+    index = list(reached[0].curves["Lloyd-Max"].rate).index(4.0)
+    shown = reached[0].curves["Lloyd-Max"].gap[index]
+    result = evaluate(quantiser, Normal())
+    assert shown == pytest.approx(4.0 - result.entropy + result.gap_bits, rel=1e-9)
+
+
+@pytest.mark.parametrize(("source", "rate"), [(Laplace(), 2.5), (StudentT(5), 1.25), (Laplace(), 0.6)])
+def test_the_bound_curve_holds_between_its_rates(source, rate):
+    assert rate not in RATES
+    exact = distortion_rate(source, rate)
+    assert float(bound_rate(source, exact.distortion)) == pytest.approx(rate, abs=2e-4)
+
+
+def test_the_bound_curve_meets_the_function_at_its_rates():
+    for rate in (2.0, 3.0):
+        assert float(bound_rate(Laplace(), distortion_rate(Laplace(), rate).distortion)) == pytest.approx(
+            rate, abs=1e-12
+        )
+
+
+def test_the_bound_curve_is_zero_from_the_variance_on():
+    for source in (Normal(), Laplace()):
+        assert bound_rate(source, [1.0, 2.0]).tolist() == [0.0, 0.0]
+
+
+def test_the_bound_curve_refuses_what_lies_beyond_its_rates():
+    with pytest.raises(ValueError, match="distortion must be at least that of 6 bits"):
+        bound_rate(Laplace(), 1e-9)
