@@ -1,9 +1,9 @@
 """Integration of laws that are known by their density and quantiles alone.
 
 The line is cut where the tail probability falls by powers of ten, at the points where the density is not
-smooth, and evenly in probability in the bulk.  Between two cuts the density of a practical law varies by a few
-powers of ten at most, exponentially or as a power of x, which 24 Gauss-Legendre nodes integrate to rounding;
-moments are taken directly about the asked point, so that all terms are positive.
+smooth, and evenly in probability in the bulk.  Between two cuts the density of a practical law varies by a
+few powers of ten at most, exponentially or as a power of x, which 24 Gauss-Legendre nodes integrate to
+rounding; moments are taken directly about the asked point, so that all terms are positive.
 """
 
 from __future__ import annotations
