@@ -50,7 +50,7 @@ def render_all(
     figures: Mapping[str, FigureModule],
     names: Iterable[str],
     folder: str | PathLike[str],
-    progress: Callable[[RenderedFigure], object] | None,
+    progress: Callable[[int, int], object] | None,
 ) -> list[RenderedFigure]:
     """Render named figures in turn; see `render`."""
     wanted = list(names)
@@ -59,11 +59,11 @@ def render_all(
         raise ValueError(f"names must be figures ({', '.join(figures)}), got {', '.join(map(repr, unknown))}")
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
-    rendered = []
+    rendered: list[RenderedFigure] = []
     for name in wanted:
         rendered.append(_render_one(name, figures[name], target))
         if progress is not None:
-            progress(rendered[-1])
+            progress(len(rendered), len(wanted))
     return rendered
 
 

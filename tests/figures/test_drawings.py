@@ -50,9 +50,10 @@ def test_numbers_are_computed_once(name):
 
 def test_rendering_writes_both_files_and_reports_progress(tmp_path):
     seen = []
-    rendered = render(["codepoint_spacing", "normal_cube_root"], tmp_path / "new", progress=seen.append)
-    assert rendered == seen
-    assert [figure.name for figure in rendered] == ["codepoint_spacing", "normal_cube_root"]
+    names = ["codepoint_spacing", "normal_cube_root"]
+    rendered = render(names, tmp_path / "new", progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(1, 2), (2, 2)]
+    assert [figure.name for figure in rendered] == names
     for figure in rendered:
         assert isinstance(figure, RenderedFigure)
         assert figure.png.read_bytes().startswith(b"\x89PNG")

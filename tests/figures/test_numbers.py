@@ -139,13 +139,13 @@ def test_coded_quantisers_settle_a_quarter_bit_above_the_bound(reached):
         assert result.curves["entropy-constrained"].gap[0] < 0.05
 
 
-def test_the_line_of_the_gap_figure_is_gish_and_pierces():
-    assert gap_to_bound.HIGH_RATE_GAP == pytest.approx(GISH_PIERCE, rel=1e-14)
+def test_panter_and_dites_limits_of_the_normal_and_laplace_laws_are_the_closed_forms():
+    closed = (np.log2(3**0.5 * np.pi / 2) / 2, np.log2(4.5 / (np.e / np.pi)) / 2)
+    assert gap_to_bound.compute().many_levels[:2] == pytest.approx(closed, rel=1e-12)
 
 
 def test_fixed_length_gap_approaches_panter_and_dites(reached):
-    limits = (np.log2(3**0.5 * np.pi / 2) / 2, np.log2(4.5 / (np.e / np.pi)) / 2)
-    for result, limit in zip(reached[:2], limits, strict=True):
+    for result, limit in zip(reached, gap_to_bound.compute().many_levels, strict=True):
         gap = result.curves["Lloyd-Max"].gap
         assert 0 < limit - gap[-1] < 0.5 * (limit - gap[-9])
 
