@@ -71,7 +71,7 @@ class Evaluation:
 def entropy_bits(probabilities: FloatArray) -> float:
     """Entropy in bits of a probability vector; empty cells count nothing."""
     p = probabilities[probabilities > 0]
-    return float(-np.sum(p * np.log2(p))) + 0.0
+    return max(float(-np.sum(p * np.log2(p))), 0.0)
 
 
 def _edges(quantiser: ScalarQuantiser) -> FloatArray:
