@@ -3,7 +3,7 @@
 import ml_dtypes
 import numpy as np
 import pytest
-from bitlaw.theory.quantisers import ScalarQuantiser
+from bitlaw.theory.quantisers import ScalarQuantiser, _encoders
 from bitlaw.theory.quantisers import codec as codec_module
 from hypothesis import given
 from hypothesis import strategies as st
@@ -139,10 +139,19 @@ def test_memory_layout_plays_no_part(levels, name, size):
     frozen = plain.copy()
     frozen.flags.writeable = False
     layouts = [plain, np.asfortranarray(plain), plain[:, ::2], plain.T, plain[::-1], frozen]
+    assert quantiser.encode(np.asfortranarray(plain)).flags.f_contiguous or size == SMALL
     for x in [*layouts, plain.astype(plain.dtype.newbyteorder()) if name != "bfloat16" else plain]:
         index = quantiser.encode(x)
         np.testing.assert_array_equal(index, searched(thresholds, x))
         np.testing.assert_array_equal(quantiser.decode(index), quantiser.codepoints[searched(thresholds, x)])
+
+
+@pytest.mark.parametrize("name", ["float32", "float64"])
+@pytest.mark.parametrize("family", ["even", "floating", "heavy"])
+def test_one_comparison_nearly_always_finds_the_cell(family, name):
+    thresholds = codebook(2000, family, np.random.default_rng(0))
+    *_, steps = _encoders.finder(thresholds, np.dtype(name)).tables
+    assert steps <= 2
 
 
 def test_empty_and_single_values_are_arrays_like_others():
@@ -160,8 +169,7 @@ def test_empty_and_single_values_are_arrays_like_others():
 @pytest.mark.parametrize("columns", [20, LARGE, HUGE])
 def test_a_value_that_is_not_finite_is_named_with_its_position(columns, levels, name, value):
     x = np.zeros((3, columns), dtype_of(name))
-    x[1, columns - 2] = value
-    x[2, 0] = np.nan
+    x[1, columns - 2] = x[2, 0] = value
     quantiser = quantiser_of(np.linspace(-1, 1, levels - 1))
     for layout in (x, np.asfortranarray(x)):
         with pytest.raises(ValueError, match=rf"x\[1, {columns - 2}\] is {value}"):

@@ -179,6 +179,13 @@ def test_equal_values_are_merged_where_that_halves_the_work():
     assert Empirical([0.0, -0.0, 1.0, 1.0]).distinct == 2
 
 
+def test_weights_of_half_precision_data_are_summed_without_drift():
+    samples = np.tile(np.array([1, 2], np.float16), 50_000)
+    weights = np.random.default_rng(4).random(samples.size)
+    exact = [math.fsum(weights[0::2]), math.fsum(weights[1::2])]
+    np.testing.assert_allclose(Empirical(samples, weights).weights, exact, rtol=2.5e-16)
+
+
 def test_a_sample_without_weight_is_left_out():
     source = Empirical([5.0, 1.0, 2.0, -9.0], [0, 1, 3, 0])
     assert source.support == (1.0, 2.0)
@@ -214,9 +221,9 @@ def test_atoms_have_no_density():
 @pytest.mark.parametrize("weights", [None, np.arange(6).reshape(2, 3)])
 def test_a_sample_that_is_not_finite_is_named_with_its_position(weights, value, dtype):
     x = np.arange(6.0).reshape(2, 3)
-    x[1, 2] = x[0, 0] = value
-    x[0, 0] = 0.0 if weights is None else value  # without weight, and yet not overlooked
-    place = "1, 2" if weights is None else "0, 0"
+    position = (1, 2) if weights is None else (0, 0)  # of weight zero, and yet not overlooked
+    x[position] = value
+    place = ", ".join(map(str, position))
     with pytest.raises(ValueError, match=rf"samples must be finite, but samples\[{place}\] is {value}"):
         Empirical(x.astype(getattr(ml_dtypes, dtype, dtype)), weights)
 

@@ -10,6 +10,7 @@ from bitlaw.theory.quantisers._centroids import cells_of
 from bitlaw.theory.sources import Empirical, GeneralisedNormal, Laplace, Normal, StudentT, Uniform
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.optimize import brentq
 
 LAWS = [Normal(), Laplace(), StudentT(2.1), StudentT(3.0), StudentT(7.0), GeneralisedNormal(0.5), Uniform()]
 laws_drawn = st.one_of(
@@ -69,6 +70,39 @@ def test_atoms_hold_the_mass_the_mean_and_the_spread_of_the_law(law, count):
     spread = atoms.masses @ atoms.centroids**2 + atoms.within
     # Heavy tails are cut at 1e-150 in probability; at 2.05 degrees of freedom the rest has variance 1e-4.
     assert law.std**2 * (1 - 1e-3) < spread < law.std**2 * (1 + 1e-9)
+
+
+class Ended(Uniform):
+    """Half the mass uniform on [-1, 1], a quarter at either end, as after division by a block's maximum."""
+
+    def __init__(self):
+        super().__init__(std=1 / 3**0.5)
+
+    def ppf(self, q):
+        return np.clip(4 * np.asarray(q) - 2, -1.0, 1.0)
+
+    def isf(self, q):
+        return -self.ppf(q)
+
+    def partial_moments(self, lower, upper, about=0.0):
+        lower, upper, about = np.broadcast_arrays(lower, upper, about)
+        moments = super().partial_moments(lower, upper, about) / 2
+        for end in (-1.0, 1.0):
+            held = 0.25 * ((lower < end) & (end <= upper))
+            moments = moments + held * np.stack([np.ones_like(about), end - about, (end - about) ** 2])
+        return moments
+
+
+def test_masses_at_the_ends_of_the_support_belong_to_the_atoms():
+    law = Ended()
+    atoms = atoms_of(law, 5000)
+    assert atoms.masses.sum() == pytest.approx(1.0, rel=1e-12)
+    assert atoms.masses[[0, -1]] == pytest.approx(0.25, rel=1e-2)
+    # The upper of three codepoints is the centroid of the atom at 1 and of the density 1/4 on (q/2, 1].
+    q = brentq(lambda q: 0.25 * (1 - q) + (1 - q / 2) / 4 * ((1 + q / 2) / 2 - q), 0.5, 1.0)
+    optimum = globally_optimal(law, 3)
+    assert optimum.quantiser.codepoints == pytest.approx([-q, 0.0, q], abs=1e-6)
+    assert optimum.distortion * (1 - 1e-4) <= optimum.lower_bound <= optimum.distortion
 
 
 def test_one_level_is_the_mean_and_its_bound_the_variance():

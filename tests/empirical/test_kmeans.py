@@ -145,6 +145,16 @@ def test_values_crowded_into_a_few_bins_still_fill_every_cell():
     assert np.unique(quantiser.encode(samples)).size == 100
 
 
+def test_bins_of_the_start_follow_the_cube_root_of_the_density():
+    source = Empirical(np.random.default_rng(5).standard_normal(1_000_000))
+    cuts = module._cube_root_quantiles(source, 256)
+    # The cube root of a normal density is normal, of sqrt(3) times the width (cut at the samples' ends).
+    share = Normal(std=3**0.5).cdf(cuts)
+    ends = Normal(std=3**0.5).cdf(np.array(source.support))
+    expected = ends[0] + np.arange(1, 256) / 256 * (ends[1] - ends[0])
+    assert np.abs(share - expected).max() < 0.01
+
+
 def test_an_empty_cell_is_moved_to_where_the_error_is():
     source = Empirical([0.0, 1.0, 10.0, 11.0, 30.0])
     cells = cells_of(source, np.array([0.5, 5.0, 5.2, 20.0]))

@@ -83,6 +83,25 @@ def test_every_number_of_runs_agrees_with_the_textbook_recursion(seed, n, most, 
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-13 * expected[0])
 
 
+def test_costs_lose_no_more_than_one_rounding_of_their_own_terms():
+    values = np.sort(np.random.default_rng(0).standard_normal(100_000))
+    centre = float(values.mean())
+    sums = _partition._prefix_sums(values, np.ones(values.size), centre, values.size // 2)
+    for start, stop in [(0, 5), (100, 130), (49_990, 50_010), (70_000, 70_003), (99_000, 99_100)]:
+        exact = float(cost(values, np.ones(values.size), (start, stop)))
+        found = _partition._cost(sums, values.size // 2, start, stop)
+        terms = ((values[start:stop] - centre) ** 2).sum()
+        assert abs(found - exact) <= 1e-15 * terms
+
+
+def test_the_price_of_a_run_gives_a_lower_bound():
+    values, weights = np.arange(64.0), np.ones(64)
+    sums = _partition._prefix_sums(values, weights, 31.5, 32)
+    few, many, bound = _partition._bracket(sums, 32, 33, 1.0)
+    assert few.size - 1 < 33 < many.size - 1
+    assert bound == pytest.approx(31 / 2, rel=1e-12)
+
+
 def test_counts_that_no_price_reaches_are_spliced_from_their_neighbours():
     values, weights = np.arange(64.0), np.ones(64)
     partition = least_squares_partition(values, weights, 33)
