@@ -24,7 +24,7 @@ _PIECE = 1 / 128  # half the length of a piece
 _CRAMER = 1.0864 * np.sqrt(2.0)
 _REMAINDER = (
     _CRAMER * np.sqrt(720.0) / 720.0 * _HALF**6  # beyond degree 5 about the place
-    + _CRAMER * np.sqrt(24.0) / 24.0 * _PIECE**4  # beyond degree 3 about the piece
+    + 1.2 * _CRAMER * np.sqrt(24.0) / 24.0 * _PIECE**4  # beyond degree 3 about the piece, the fifth included
     + 1e-9  # kernels that reach out of the nodes; the dual function is 1e-9 of the flat one there
 )
 
@@ -62,10 +62,11 @@ def scan_dual(places: FloatArray, nodes: FloatArray, masses: FloatArray, width: 
         return Scan(places, places, places, places)
     taylor = _taylor(correlation_scan(places, nodes, masses, width))
     value, slope, curvature, third = (_derivative(taylor, k) for k in range(4))
-    vertex = np.where(curvature < 0, -slope / np.minimum(curvature, -1e-300), np.sign(slope))
+    vertex = np.where(curvature < 0, -slope / np.minimum(curvature, -1e-300), np.where(slope < 0, -1.0, 1.0))
     offset = np.clip(vertex, -_PIECE, _PIECE)
     top = value + slope * offset + curvature * offset**2 / 2
-    bounds = (top + np.abs(third) * _PIECE**3 / 6).max(axis=1) / (1 - _REMAINDER)
+    bounds = (top + np.abs(third) * _PIECE**3 / 6).max(axis=1)
+    bounds += _REMAINDER * max(float(bounds.max()), 1.0) / (1 - _REMAINDER)
     best = np.argmax(top, axis=1)
     rows = np.arange(places.size)
     heights = top[rows, best]

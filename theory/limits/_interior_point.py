@@ -27,6 +27,9 @@ Solver = Callable[[FloatArray], FloatArray]
 
 _STEPS = 60
 _STALLED = 8  # steps without a better gap after which rounding has the last word
+_CLOSE = 1e-7  # gap below which it falls at every step but for rounding; at 1e-4 fits are given up too early
+_COLD, _WARM = 0.1, 1e-3  # least slack at the start; a start of 1e-3 without masses near the answer diverges
+_EVEN = 0.01  # mass spread evenly over given masses, without which new points could not enter
 _BOUNDARY = 0.995  # part of the way to the boundary a step may go; customary, 0.9 costs a few steps more
 _RIDGE = 1e-16  # relative to the mean diagonal of the Hessian; 1e-13 keeps the gap from falling below 1e-9
 _CENTRING = 0.1  # least barrier by mass-weighted residual; 0 lets the barrier run away from the residual
@@ -115,17 +118,18 @@ class Masses:
     iterations: int
 
 
-def fit_masses(problem: Likelihood, tolerance: float) -> Masses:
-    """Maximise sum_i p_i log (K q)_i over masses q >= 0 of sum one."""
-    q = np.full(problem.size, 1.0 / problem.size)
-    z = np.maximum(1.0 - problem.ratios(problem.mixture(q)), 0.1)
+def fit_masses(problem: Likelihood, tolerance: float, start: FloatArray | None = None) -> Masses:
+    """Maximise sum_i p_i log (K q)_i over masses q >= 0 of sum one, from masses near the answer if given."""
+    even = np.full(problem.size, 1.0 / problem.size)
+    q = even if start is None else (1 - _EVEN) * start + _EVEN * even
+    z = np.maximum(1.0 - problem.ratios(problem.mixture(q)), _COLD if start is None else _WARM)
     floor = 0.01 * tolerance / problem.size
     best, stalled = Masses(q, np.inf, 0), 0
     for step in range(_STEPS):
         mixture = problem.mixture(q)
         slack = 1.0 - problem.ratios(mixture)
         gap = max(float(np.log1p(-slack.min()) + np.log(q.sum())), 0.0)
-        stalled = stalled + 1 if gap >= best.gap and best.gap < 1e-4 else 0
+        stalled = stalled + 1 if gap >= best.gap and best.gap < _CLOSE else 0
         if gap < best.gap:
             best = Masses(q / q.sum(), gap, step)
         if gap < tolerance or stalled >= _STALLED:

@@ -46,13 +46,15 @@ class Reproduction:
         last = np.maximum(np.searchsorted(left, nodes, side="right"), first + 1)
         return first, last - first
 
-    def fitted(self, nodes: FloatArray, weights: FloatArray, width: float, tolerance: float) -> Reproduction:
+    def fitted(
+        self, nodes: FloatArray, weights: FloatArray, width: float, tolerance: float, *, warm: bool
+    ) -> Reproduction:
         """Give the bells the masses that make the mixture fit the weighted nodes best."""
         first, counts = self.windows(nodes, width)
         widths = np.hypot(self.spreads, width)
         rows = bell_rows(nodes, first, counts, self.centres, widths, width, self.folded)
         problem = LocalLikelihood(rows, first, counts, weights, self.centres.size)
-        return replace(self, masses=fit_masses(problem, tolerance).masses)
+        return replace(self, masses=fit_masses(problem, tolerance, self.masses if warm else None).masses)
 
     def at_nodes(self, nodes: FloatArray, width: float) -> tuple[FloatArray, FloatArray]:
         """Kernel mixture at the nodes, and the mean squared error of the test channel from each."""

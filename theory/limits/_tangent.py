@@ -80,8 +80,8 @@ def tangent(layout: Layout, rounds: int = _ROUNDS) -> Tangent:
     )
     reproduction = layout.start
     best = Tangent(layout, 0.5 / layout.width**2, -np.inf, reproduction)
-    for _ in range(rounds):
-        reproduction = reproduction.fitted(nodes.points, nodes.masses, layout.width, _FIT)
+    for count in range(rounds):
+        reproduction = reproduction.fitted(nodes.points, nodes.masses, layout.width, _FIT, warm=count > 0)
         scan = scan_dual(layout.scan_points(), *layout.scan_nodes(reproduction), layout.width)
         excess = scan.envelope(layout.lower, layout.upper, _REACH * layout.width)
         lower = _dual_value(layout, reproduction) - float(mass @ np.log(excess))

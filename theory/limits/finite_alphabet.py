@@ -94,7 +94,7 @@ def finite_alphabet(probabilities: ArrayLike, distortions: ArrayLike, slope: flo
     joint = kernel * fit.masses
     mixture = joint.sum(axis=1)
     distortion = float(p @ ((joint * d).sum(axis=1) / mixture))
-    rate = (-float(p @ np.log(mixture)) - nats * distortion) / np.log(2.0)
+    rate = float((-(p @ np.log(mixture)) - nats * distortion) / np.log(2.0))
     excess = float(np.max((p / mixture) @ kernel))
     return TestChannel(max(rate, 0.0), distortion, float(np.log2(max(excess, 1.0))), fit.masses)
 

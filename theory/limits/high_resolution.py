@@ -1,8 +1,8 @@
 """Distortion of scalar quantisers with many levels, from the density of codepoints alone.
 
 With N levels spread as a density lambda the cell at x has width 1 / (N lambda(x)), and the error is uniform
-in it (Bennett 1948).  What remains are integrals of powers of the density, taken here by quadrature that follows
-power-law tails to their end.
+in it (Bennett 1948).  What remains are integrals of powers of the density, taken here by quadrature that
+follows power-law tails to their end.
 
 The catch is how many levels are many: where the density is smooth the next term falls like 1 / N, but it
 carries the weight of the tails; docs/limits.md says from which N on each formula holds to 1%.
@@ -28,7 +28,7 @@ __all__ = [
     "power_integral",
 ]
 
-# Bits above the Shannon bound of a uniform quantiser with an ideal entropy code, as its step goes to 0: 0.2546.
+# Bits above the Shannon bound of a fine uniform quantiser with an ideal entropy code, in the limit: 0.2546.
 GISH_PIERCE_GAP = 0.5 * math.log2(math.pi * math.e / 6)
 
 

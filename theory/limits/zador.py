@@ -18,8 +18,8 @@ from .shannon import checked_amount, checked_source
 
 __all__ = ["ZadorConstant", "zador", "zador_constant"]
 
-# Normalised second moments of the best classical lattices: Conway and Sloane (1999), Sphere Packings, Lattices
-# and Groups, table 2.3 and chapter 21; K12 from Dutour Sikiric, Schurmann and Vallentin (2009); Leech rounded.
+# Normalised second moments of the best classical lattices: Conway and Sloane (1999), Sphere Packings,
+# Lattices and Groups, table 2.3 and chapter 21; K12 from Dutour Sikiric, Schurmann and Vallentin (2009).
 _LATTICES = {
     1: ("Z", 1 / 12),
     2: ("A2", 5 / (36 * math.sqrt(3))),
