@@ -22,7 +22,7 @@ FIGURES: dict[str, FigureModule] = {
 def render(
     names: Iterable[str],
     folder: str | PathLike[str],
-    progress: Callable[[int, int], object] | None = None,
+    progress: Callable[[RenderedFigure], object] | None = None,
 ) -> list[RenderedFigure]:
     """Compute, draw and write figures as PNG and PDF.
 
@@ -33,7 +33,7 @@ def render(
     folder : path
         Where the files go; made where it is missing.  Files of the same name are replaced.
     progress : callable, optional
-        Called after each figure with the number done and the number asked for.
+        Called with each `RenderedFigure` when it is written.
 
     Returns
     -------

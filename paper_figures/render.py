@@ -50,7 +50,7 @@ def render_all(
     figures: Mapping[str, FigureModule],
     names: Iterable[str],
     folder: str | PathLike[str],
-    progress: Callable[[int, int], object] | None,
+    progress: Callable[[RenderedFigure], object] | None,
 ) -> list[RenderedFigure]:
     """Render named figures in turn; see `render`."""
     wanted = list(names)
@@ -63,7 +63,7 @@ def render_all(
     for name in wanted:
         rendered.append(_render_one(name, figures[name], target))
         if progress is not None:
-            progress(len(rendered), len(wanted))
+            progress(rendered[-1])
     return rendered
 
 
