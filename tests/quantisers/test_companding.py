@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
-from tests.laws import rescaled, symmetric
 
 from bitlaw.theory import (
     Empirical,
@@ -24,6 +23,7 @@ from bitlaw.theory import (
     mu_law,
 )
 from bitlaw.theory.quantisers import point_density_quantile
+from tests.laws import rescaled, symmetric
 
 few = st.integers(2, 33)
 powers = st.floats(0.3, 2.0)

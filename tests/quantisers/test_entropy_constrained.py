@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.laws import LOG_CONCAVE, rescaled, stds, unbounded
 
 from bitlaw.theory import (
     Empirical,
@@ -27,6 +26,7 @@ from bitlaw.theory.quantisers.entropy_constrained_newton import (
     conditions_of,
     make_cells,
 )
+from tests.laws import LOG_CONCAVE, rescaled, stds, unbounded
 
 REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "designs.json").read_text())
 LAWS = {"Normal()": Normal(), "Laplace()": Laplace()}

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.laws import rescaled, symmetric
 
 from bitlaw.theory import (
     Empirical,
@@ -19,6 +18,7 @@ from bitlaw.theory import (
     uniform,
 )
 from bitlaw.theory.quantisers.evaluation import entropy_bits
+from tests.laws import rescaled, symmetric
 
 few = st.integers(2, 24)
 

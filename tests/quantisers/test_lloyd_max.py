@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.laws import heavy, log_concave, rescaled, symmetric
-from tests.naive import lloyd_iteration, riemann_distortion, tridiagonal
 
 from bitlaw.theory import (
     Empirical,
@@ -26,6 +24,8 @@ from bitlaw.theory import (
     uniform,
 )
 from bitlaw.theory.quantisers.tridiagonal import solve_positive
+from tests.laws import heavy, log_concave, rescaled, symmetric
+from tests.naive import lloyd_iteration, riemann_distortion, tridiagonal
 
 REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "designs.json").read_text())
 LAWS = {"Normal()": Normal(), "Laplace()": Laplace(), "StudentT(5)": StudentT(5)}

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.laws import rescaled, symmetric, unbounded
 
 from bitlaw.theory import Empirical, Laplace, Normal, ScalarQuantiser, StudentT, Uniform, evaluate, uniform
+from tests.laws import rescaled, symmetric, unbounded
 
 few = st.integers(2, 24)
 # Max (1960), table II: output level spacing and mean squared error of the best equally spaced quantisers.
