@@ -11,7 +11,7 @@ may be before its density stops being smooth; everything else happens here, once
   is exact to one rounding, while the midpoint of a cell 1e-12 wide is not.
 * A wider cell is a few such panels in a row.  What lies behind them is below rounding, or else left to the
   closed form of a heavy tail (`_beyond`), where a shift of the reference point no longer cancels.
-* Many cells are sorted by width, and the narrow ones get rules of 8 or 4 points.
+* Among many cells, the narrow ones get rules of 8 or 4 points.
 
 Closed forms from end to end would need fewer points, but differences of tails lose digits on narrow cells and
 the shift from 0 to the codepoint loses them in far ones (six for the normal law beyond 30).
@@ -28,18 +28,9 @@ from .._arguments import check_positive
 from .._typing import ArrayLike, FloatArray, IntArray
 from .base import Source
 from .cells import checked_cells
-from .quadrature import legendre_rule
+from .quadrature import integrate
 
 __all__ = ["ScaleFamily"]
-
-# Panels evaluated together.  Tuned: 24 x 512 doubles stay in a second-level cache; ten times as many cost a
-# quarter more, ten times fewer double the overhead.
-_BLOCK = 512
-# Below this many panels one 24-point rule for all costs less than sorting them by width.  Tuned.
-_FEW = 64
-# Widths relative to `_smooth_width` up to which 8 and 4 points reach rounding.  The error of n points falls
-# as the 2n-th power of the width, so that these follow from the 24-point limit; tenfold larger loses digits.
-_EIGHT, _FOUR = 1 / 20, 1 / 800
 
 
 class ScaleFamily(Source):
@@ -185,28 +176,7 @@ class ScaleFamily(Source):
     def _integrate(
         self, start: FloatArray, width: FloatArray, about: FloatArray, smooth: FloatArray
     ) -> FloatArray:
-        if start.size <= _FEW:
-            return self._panel_moments(start, width, about, 24)
-        out = np.empty((3, start.size))
-        eight, four = width <= _EIGHT * smooth, width <= _FOUR * smooth
-        for n, chosen in ((24, ~eight), (8, eight & ~four), (4, four)):
-            index = chosen.nonzero()[0]
-            for i in range(0, index.size, _BLOCK):
-                block = index[i : i + _BLOCK]
-                out[:, block] = self._panel_moments(start[block], width[block], about[block], n)
-        return out
-
-    def _panel_moments(self, start: FloatArray, width: FloatArray, about: FloatArray, n: int) -> FloatArray:
-        if start.size == 1:  # a lone column would be summed pairwise: last bits must not depend on company
-            return self._panel_moments(start.repeat(2), width.repeat(2), about.repeat(2), n)[:, :1]
-        nodes, weights = legendre_rule(n)
-        offset = nodes * width
-        term = self._density((start + offset) / self._scale)
-        term *= weights
-        offset += start - about
-        out = np.empty((3, start.size))
-        for k in range(3):
-            np.add.reduce(term, axis=0, out=out[k])
-            term *= offset
-        out *= width / self._scale
+        scale = self._scale
+        out = integrate(lambda x: self._density(x / scale), start, width, about, smooth)
+        out /= scale
         return out
