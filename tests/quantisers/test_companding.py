@@ -1,5 +1,7 @@
 """Companding: the power family, its layouts, and the logarithmic laws."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -71,7 +73,7 @@ def test_cube_root_codepoints_are_quantiles_of_the_cube_root_density(source, til
         x = np.concatenate([[-80.0], codepoints])
         masses = [
             np.trapezoid(np.cbrt(source.pdf(g)), g)
-            for g in (np.linspace(a, b, 20_001) for a, b in zip(x[:-1], x[1:], strict=True))
+            for g in (np.linspace(a, b, 20_001) for a, b in itertools.pairwise(x))
         ]
         total = np.trapezoid(np.cbrt(source.pdf(g := np.linspace(-80, 80, 400_001))), g)
         np.testing.assert_allclose(np.cumsum(masses) / total, np.arange(1, 17) / 17, rtol=1e-5)

@@ -1,5 +1,6 @@
 """Entropy-constrained quantisers: recomputed values, optimality conditions, limits, and what is refused."""
 
+import itertools
 import json
 from pathlib import Path
 
@@ -183,9 +184,7 @@ def test_the_gap_to_the_shannon_bound_tends_to_a_quarter_bit(source):
         for rate in (6.0, 8.0, 10.0)
     ]
     assert gaps[-1] == pytest.approx(GISH_PIERCE, abs=2e-4)
-    assert all(
-        abs(b - GISH_PIERCE) <= abs(a - GISH_PIERCE) + 1e-5 for a, b in zip(gaps[:-1], gaps[1:], strict=True)
-    )
+    assert all(abs(b - GISH_PIERCE) <= abs(a - GISH_PIERCE) + 1e-5 for a, b in itertools.pairwise(gaps))
 
 
 def test_the_gap_closes_at_low_rate_for_a_gaussian():

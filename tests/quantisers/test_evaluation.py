@@ -91,7 +91,7 @@ def test_integration_agrees_with_sampling(seed, levels):
     x = rng.laplace(scale=0.5**0.5, size=count)
     errors = (x - quantiser(x)) ** 2
     result = evaluate(quantiser, Laplace())
-    # 5.5 standard errors of the mean: one in 2e7 for a normal mean, and the skew of squared errors allowed for.
+    # 5.5 standard errors: one in 2e7 for a normal mean, the skew of squared errors allowed for.
     assert abs(errors.mean() - result.distortion) < 5.5 * errors.std() / np.sqrt(count)
     shares = np.bincount(quantiser.encode(x), minlength=levels) / count
     band = 5.5 * np.sqrt(result.probabilities * (1 - result.probabilities) / count) + 8 / count
