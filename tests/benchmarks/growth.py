@@ -33,13 +33,17 @@ def run():
         law = Empirical(data[:n])
         return lambda: globally_optimal(law, 16)
 
+    def evaluation(n):
+        design = lloyd_max(source, n)
+        return lambda: evaluate(design, source)
+
     def by_levels(k):
         law = Empirical(data[: 1 << 18])
         return lambda: globally_optimal(law, k)
 
     return [
         sweep("Lloyd-Max design, by levels", levels, lambda n: lambda: lloyd_max(source, n)),
-        sweep("evaluate, by levels", levels, lambda n: lambda q=lloyd_max(source, n): evaluate(q, source)),
+        sweep("evaluate, by levels", levels, evaluation),
         sweep(
             "entropy-constrained design, by 2^rate",
             [1 << k for k in range(1, 11)],
