@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["best_of", "timed"]
+__all__ = ["seconds", "timed"]
 
 
 def timed(work: Callable[[], Any]) -> tuple[float, Any]:
@@ -16,7 +16,7 @@ def timed(work: Callable[[], Any]) -> tuple[float, Any]:
     return time.perf_counter() - start, result
 
 
-def best_of(work: Callable[[], Any], repeats: int = 5) -> float:
+def seconds(work: Callable[[], Any], repeats: int = 5) -> float:
     """Fewest seconds of several runs, after one that is not counted (compilation, first touch of memory)."""
     work()
     return min(timed(work)[0] for _ in range(repeats))

@@ -3,10 +3,11 @@
 import ml_dtypes
 import numpy as np
 import pytest
-from bitlaw.theory.quantisers import ScalarQuantiser, _encoders
-from bitlaw.theory.quantisers import codec as codec_module
 from hypothesis import given
 from hypothesis import strategies as st
+
+from bitlaw.theory.quantisers import ScalarQuantiser, _encoders
+from bitlaw.theory.quantisers import codec as codec_module
 
 TYPES = ["float16", "bfloat16", "float32", "float64"]
 # One size through numpy's search, one through the kernels on one core, one on several.

@@ -6,11 +6,12 @@ from fractions import Fraction
 import ml_dtypes
 import numpy as np
 import pytest
-from bitlaw.theory.sources import Empirical, Normal
-from bitlaw.theory.sources._moment_tree import BLOCK
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special
+
+from bitlaw.theory.sources import Empirical, Normal
+from bitlaw.theory.sources._moment_tree import BLOCK
 
 samples_drawn = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=40).filter(
     lambda x: max(x) - min(x) > 1e-100

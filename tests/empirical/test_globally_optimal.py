@@ -4,13 +4,14 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import brentq
+
 from bitlaw.theory.quantisers import ScalarQuantiser, globally_optimal, lloyd_max
 from bitlaw.theory.quantisers._atoms import atoms_of
 from bitlaw.theory.quantisers._centroids import cells_of
 from bitlaw.theory.sources import Empirical, GeneralisedNormal, Laplace, Normal, StudentT, Uniform
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy.optimize import brentq
 
 LAWS = [Normal(), Laplace(), StudentT(2.1), StudentT(3.0), StudentT(7.0), GeneralisedNormal(0.5), Uniform()]
 laws_drawn = st.one_of(

@@ -5,11 +5,12 @@ import itertools
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bitlaw.theory.quantisers import globally_optimal, kmeans, lloyd_max
 from bitlaw.theory.quantisers._centroids import cells_of
 from bitlaw.theory.sources import Empirical, Normal
-from hypothesis import given
-from hypothesis import strategies as st
 
 # The package exports the function under the name of its module.
 module = importlib.import_module("bitlaw.theory.quantisers.kmeans")

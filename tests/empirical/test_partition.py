@@ -5,10 +5,11 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from bitlaw.theory.quantisers import _partition
-from bitlaw.theory.quantisers._partition import least_squares_partition
 from hypothesis import given
 from hypothesis import strategies as st
+
+from bitlaw.theory.quantisers import _partition
+from bitlaw.theory.quantisers._partition import least_squares_partition
 
 values_drawn = st.one_of(
     st.lists(st.integers(-8, 8), min_size=1, max_size=9, unique=True),

@@ -5,10 +5,11 @@ import pickle
 
 import numpy as np
 import pytest
-from bitlaw.theory.quantisers import Design, ScalarQuantiser
-from bitlaw.theory.quantisers.scalar import midpoints
 from hypothesis import given
 from hypothesis import strategies as st
+
+from bitlaw.theory.quantisers import Design, ScalarQuantiser
+from bitlaw.theory.quantisers.scalar import midpoints
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 points_drawn = st.lists(finite, min_size=1, max_size=20).map(sorted)
