@@ -32,7 +32,7 @@ class Logistic(ScaleFamily):
     Examples
     --------
     >>> print(Logistic().sf([0.0, 2.0]).round(12))
-    [0.5        0.02588637]
+    [0.5        0.02589173]
     """
 
     std: float = 1.0

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
 from .._typing import ArrayLike, FloatArray
 from .base import Source
-from .inversion import invert_monotone
-from .panels import entropy_over, panel_edges
+from .inversion import lower_quantile, upper_quantile
+from .panels import entropy_over, landmarks, panel_edges
 
 __all__ = ["Mixture"]
 
 
 @dataclass(frozen=True)
 class Mixture(Source):
-    """Mixture of laws with densities: f(x) = sum of weight_i * f_i(x).
+    """Mixture of laws with densities: f(x) is the sum of weight times density over the components.
+
+    Everything but quantiles and entropy is the weighted sum of what the components answer, and as exact.
 
     Parameters
     ----------
     components : sequence of Source
         One or more laws with densities, of any means.
     weights : sequence of float, same length
-        Positive; divided by their sum.
+        Positive and finite; divided by their sum.
 
     Raises
     ------
@@ -36,42 +39,35 @@ class Mixture(Source):
     Examples
     --------
     >>> from bitlaw.theory import Mixture, Normal
-    >>> Mixture([Normal(1.0), Normal(3.0)], [0.9, 0.1]).std
-    1.3416407864998738
+    >>> law = Mixture([Normal(1.0), Normal(3.0)], [0.9, 0.1])
+    >>> round(law.std, 12), law.symmetric
+    (1.3416407865, True)
     """
 
-    components: tuple[Source, ...]
-    weights: tuple[float, ...]
+    components: Sequence[Source]
+    weights: Sequence[float]
+    std: float = field(init=False, repr=False, compare=False)
+    _mean: float = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        components = tuple(self.components)
-        weights = np.array([float(w) for w in self.weights])
-        if not components or len(components) != len(weights):
-            raise ValueError(
-                f"weights must match one or more components, got {len(components)} and {len(weights)}"
-            )
-        for component in components:
-            if not isinstance(component, Source) or component.discrete:
-                raise TypeError(f"components must be sources with a density, got {component!r}")
-        if not (np.isfinite(weights) & (weights > 0)).all():
-            raise ValueError(f"weights must be positive and finite, got {weights.tolist()}")
+        components, weights = _checked(self.components, self.weights)
+        mean = sum(w * c.mean for w, c in zip(weights, components, strict=True))
+        variance = sum(
+            w * (c.std**2 + (c.mean - mean) ** 2) for w, c in zip(weights, components, strict=True)
+        )
         object.__setattr__(self, "components", components)
-        object.__setattr__(self, "weights", tuple(float(w) for w in weights / weights.sum()))
+        object.__setattr__(self, "weights", weights)
+        object.__setattr__(self, "std", float(variance**0.5))
+        object.__setattr__(self, "_mean", float(mean))
 
-    @cached_property
-    def std(self) -> float:  # type: ignore[override]
-        """Standard deviation."""
-        second = sum(w * (c.std**2 + c.mean**2) for w, c in self._parts)
-        return float(np.sqrt(second - self.mean**2))
-
-    @cached_property
-    def mean(self) -> float:  # type: ignore[override]
-        """Mean."""
-        return float(sum(w * c.mean for w, c in self._parts))
+    @property
+    def mean(self) -> float:
+        """Weighted mean of the components' means."""
+        return self._mean
 
     @property
     def support(self) -> tuple[float, float]:
-        """Smallest interval that holds the support of every component."""
+        """Smallest interval that holds the supports of all components."""
         ends = [c.support for c in self.components]
         return min(low for low, _ in ends), max(high for _, high in ends)
 
@@ -82,52 +78,47 @@ class Mixture(Source):
 
     @property
     def breakpoints(self) -> tuple[float, ...]:
-        """Break points of all components, and the ends of their supports."""
-        points = {p for c in self.components for p in (*c.breakpoints, *c.support) if np.isfinite(p)}
-        return tuple(sorted(points))
+        """Those of all components."""
+        return tuple(sorted({point for c in self.components for point in c.breakpoints}))
 
     @property
     def log_concave(self) -> bool:
-        """Only known for mixtures of one law with itself."""
+        """Known only for a mixture of a law with itself."""
         return len(set(self.components)) == 1 and self.components[0].log_concave
-
-    @property
-    def _parts(self) -> list[tuple[float, Source]]:
-        return list(zip(self.weights, self.components, strict=True))
 
     def pdf(self, x: ArrayLike) -> FloatArray:
         """Density at x."""
-        return np.asarray(sum(w * c.pdf(x) for w, c in self._parts))
+        return self._sum([c.pdf(x) for c in self.components])
 
     def logpdf(self, x: ArrayLike) -> FloatArray:
         """Natural logarithm of the density at x."""
-        terms = [np.log(w) + c.logpdf(x) for w, c in self._parts]
+        terms = [np.log(w) + c.logpdf(x) for w, c in zip(self.weights, self.components, strict=True)]
         return np.asarray(np.logaddexp.reduce(terms))
 
     def cdf(self, x: ArrayLike) -> FloatArray:
         """P(X <= x)."""
-        return np.asarray(sum(w * c.cdf(x) for w, c in self._parts))
+        return self._sum([c.cdf(x) for c in self.components])
 
     def sf(self, x: ArrayLike) -> FloatArray:
         """P(X > x)."""
-        return np.asarray(sum(w * c.sf(x) for w, c in self._parts))
+        return self._sum([c.sf(x) for c in self.components])
 
     def ppf(self, q: ArrayLike) -> FloatArray:
         """Quantile, between the quantiles of the components."""
         q = np.asarray(q, dtype=np.float64)
-        bounds = np.stack([c.ppf(q) for c in self.components])
-        return invert_monotone(self.cdf, self.pdf, q, bounds.min(0), bounds.max(0))
+        bounds = [c.ppf(q) for c in self.components]
+        return lower_quantile(self, q, np.minimum.reduce(bounds), np.maximum.reduce(bounds))
 
     def isf(self, q: ArrayLike) -> FloatArray:
-        """Inverse of `sf`."""
+        """Upper quantile, between the upper quantiles of the components."""
         q = np.asarray(q, dtype=np.float64)
-        bounds = np.stack([c.isf(q) for c in self.components])
-        return invert_monotone(self.sf, self.pdf, q, bounds.min(0), bounds.max(0))
+        bounds = [c.isf(q) for c in self.components]
+        return upper_quantile(self, q, np.minimum.reduce(bounds), np.maximum.reduce(bounds))
 
     @cached_property
     def _entropy(self) -> float:
-        edges = panel_edges(self.ppf, self.isf, self.support, self.breakpoints)
-        return entropy_over(self.logpdf, edges)
+        marks = np.concatenate([landmarks(c) for c in self.components])
+        return entropy_over(self, panel_edges(self.pdf, self.support, marks))
 
     def differential_entropy(self) -> float:
         """Differential entropy in bits, by quadrature."""
@@ -135,4 +126,33 @@ class Mixture(Source):
 
     def partial_moments(self, lower: ArrayLike, upper: ArrayLike, about: ArrayLike = 0.0) -> FloatArray:
         """Weighted sum of the components' moments; see `Source.partial_moments`."""
-        return np.asarray(sum(w * c.partial_moments(lower, upper, about) for w, c in self._parts))
+        return self._sum([c.partial_moments(lower, upper, about) for c in self.components])
+
+    def probability(self, lower: ArrayLike, upper: ArrayLike) -> FloatArray:
+        """Probability of the intervals (lower, upper]."""
+        return self._sum([c.probability(lower, upper) for c in self.components])
+
+    def distortion_density(self, x: ArrayLike) -> FloatArray:
+        """Density of the measure of `partial_moments`."""
+        return self._sum([c.distortion_density(x) for c in self.components])
+
+    def _sum(self, values: list[FloatArray]) -> FloatArray:
+        return np.asarray(sum(w * v for w, v in zip(self.weights, values, strict=True)))
+
+
+def _checked(
+    components: Sequence[Source], weights: Sequence[float]
+) -> tuple[tuple[Source, ...], tuple[float, ...]]:
+    try:
+        laws, numbers = tuple(components), tuple(float(w) for w in weights)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"components and weights must be sequences of sources and numbers: {error}") from None
+    if not laws or len(laws) != len(numbers):
+        raise ValueError(f"weights must match one or more components, got {len(laws)} and {len(numbers)}")
+    for law in laws:
+        if not isinstance(law, Source) or law.discrete:
+            raise TypeError(f"components must be sources with a density, got {law!r}")
+    total = sum(numbers)
+    if not (all(w > 0.0 for w in numbers) and np.isfinite(total)):
+        raise ValueError(f"weights must be positive and finite, got {numbers}")
+    return laws, tuple(w / total for w in numbers)

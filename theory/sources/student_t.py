@@ -50,7 +50,7 @@ class StudentT(ScaleFamily):
     --------
     >>> law = StudentT(df=4.0)
     >>> print(law.sf([0.0, 10.0]), law.log_concave)
-    [5.00000000e-01 7.24779073e-05] False
+    [5.00000000e-01 7.25640853e-05] False
     """
 
     df: float
