@@ -99,24 +99,36 @@ class TableRow:
     def to_flat_dict(self) -> dict[str, Any]:
         """Numbers and text alone, for a line of CSV; what is not finite becomes None."""
         design = self.quantiser.design
-        row: dict[str, Any] = {
+        return {
             "source": source_name(self.source),
-            "levels": self.quantiser.levels,
-            "rate": self.rate,
-            "distortion": self.distortion,
-            "snr_db": self.snr_db,
-            "entropy": self.entropy,
-            "shannon_lower_bound": self.shannon_lower_bound,
-            "gap_bits": self.gap_bits,
-            "slope": design.slope if design else math.nan,
-            "residual": design.residual if design else math.nan,
+            **self.numbers(),
+            "slope": _finite(design.slope) if design else None,
+            "residual": _finite(design.residual) if design else None,
             "status": design.status if design else "given",
             "certificate": design.certificate if design else "none",
         }
+
+    def numbers(self) -> dict[str, Any]:
+        """Performance alone, by name; what is not finite becomes None."""
         return {
-            name: None if isinstance(value, float) and not math.isfinite(value) else value
-            for name, value in row.items()
+            "levels": self.quantiser.levels,
+            "rate": self.rate,
+            "distortion": self.distortion,
+            "relative_error": self.relative_error,
+            "snr_db": _finite(self.snr_db),
+            "entropy": self.entropy,
+            "shannon_lower_bound": self.shannon_lower_bound,
+            "gap_bits": _finite(self.gap_bits),
         }
+
+    @property
+    def relative_error(self) -> float:
+        """R: root-mean-square error over the root mean square of the source."""
+        return math.sqrt(self.distortion) / math.hypot(self.source.std, self.source.mean)
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def describe(quantiser: ScalarQuantiser, source: Source, *, entropy_coded: bool) -> TableRow:
