@@ -159,6 +159,7 @@ def test_empty_and_single_values_are_arrays_like_others():
     quantiser = quantiser_of([0.0])
     assert quantiser.encode([]).shape == (0,)
     assert quantiser.decode(np.empty((3, 0), np.uint8)).shape == (3, 0)
+    assert quantiser.decode([]).shape == (0,)
     assert quantiser.encode(0.5).shape == ()
     assert quantiser.decode(1) == 1.0
     np.testing.assert_array_equal(quantiser.encode([-1, 0, 1]), [0, 0, 1])

@@ -73,6 +73,8 @@ class Codec:
     def decode(self, index: ArrayLike, dtype: DTypeLike = np.float64) -> NDArray[Any]:
         """Codepoint of each index; see `ScalarQuantiser.decode`."""
         cells = np.asarray(index)
+        if cells.size == 0:
+            cells = cells.astype(self._index_type)  # an empty list has no type of its own
         if cells.dtype.kind not in "iu":
             raise TypeError(f"index must be an array of integers, but its type is {cells.dtype}")
         table = _rounded(self._codepoints, np.dtype(dtype))
