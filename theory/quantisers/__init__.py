@@ -3,28 +3,64 @@
 from .companding import compand, half_step_compander
 from .companding_laws import a_law, mu_law
 from .entropy_constrained import entropy_constrained
+from .entropy_trellis import entropy_constrained_trellis
 from .evaluation import Evaluation, evaluate
 from .globally_optimal import GlobalOptimum, globally_optimal
 from .kmeans import kmeans
+from .lattice import Lattice, lattice
+from .lattice_quantiser import EntropyCodedLattice, lattice_quantiser
 from .lloyd_max import lloyd_max
+from .measurement import Measurement, measure
+from .optimised_rounding import (
+    OptimisedRounding,
+    RoundingGain,
+    RoundingResult,
+    optimised_rounding,
+    rounding_gain,
+)
 from .point_density import point_density_quantile
 from .scalar import Design, ScalarQuantiser
+from .shift_trellis import ShiftTrellisQuantiser, shift_trellis
+from .spherical_code import SphericalCode, spherical_code
+from .trellis import TrellisQuantiser
+from .trellis_coded import trellis_coded
 from .uniform import uniform
+from .vector import VectorQuantiser, lbg
 
 __all__ = [
     "Design",
+    "EntropyCodedLattice",
     "Evaluation",
     "GlobalOptimum",
+    "Lattice",
+    "Measurement",
+    "OptimisedRounding",
+    "RoundingGain",
+    "RoundingResult",
     "ScalarQuantiser",
+    "ShiftTrellisQuantiser",
+    "SphericalCode",
+    "TrellisQuantiser",
+    "VectorQuantiser",
     "a_law",
     "compand",
     "entropy_constrained",
+    "entropy_constrained_trellis",
     "evaluate",
     "globally_optimal",
     "half_step_compander",
     "kmeans",
+    "lattice",
+    "lattice_quantiser",
+    "lbg",
     "lloyd_max",
+    "measure",
     "mu_law",
+    "optimised_rounding",
     "point_density_quantile",
+    "rounding_gain",
+    "shift_trellis",
+    "spherical_code",
+    "trellis_coded",
     "uniform",
 ]

@@ -16,10 +16,11 @@ import numpy as np
 from .._arguments import check_positive
 from .._typing import FloatArray
 from ..sources import Source
+from ._integers import checked_integer
 from .measurement import stratified_draw
+from .overload import reach
 from .scalar import Design
 from .trellis import TrellisQuantiser
-from .trellis_coded import checked_integer
 from .trellis_training import Trained, cost_of, train
 
 __all__ = ["entropy_constrained_trellis"]
@@ -175,8 +176,9 @@ def _start(source: Source, states: int, slope: float, shared_zero: bool) -> Trel
     """Multiples of a step fit for the slope, coded by their probabilities."""
     distortion = slope / (2 * np.log(2))
     spacing = float(np.sqrt(12 * distortion * _GAIN))
-    reach = _reach(source, distortion)
-    half = int(np.clip(np.ceil(reach / spacing), 1, _MAX_LEVELS // 2 - 1))
+    half = int(
+        np.clip(np.ceil(reach(source, distortion, _OVERLOAD_SHARE) / spacing), 1, _MAX_LEVELS // 2 - 1)
+    )
     k = np.arange(-half, half + 1)
     odd = k - np.sign(k) / 2 if shared_zero else k + 0.5
     codepoints = source.mean + spacing * np.stack([k, odd])
@@ -185,17 +187,8 @@ def _start(source: Source, states: int, slope: float, shared_zero: bool) -> Trel
     return TrellisQuantiser(states, codepoints, branches, lengths, slope, block_length=_LENGTH)
 
 
-def _reach(source: Source, distortion: float) -> float:
-    """Distance from the mean beyond which clipping costs next to nothing."""
-    distance = source.std * 2.0 ** (np.arange(57) / 4)
-    above = source.partial_moments(source.mean + distance, np.inf, source.mean + distance)[2]
-    below = source.partial_moments(-np.inf, source.mean - distance, source.mean - distance)[2]
-    enough = above + below <= _OVERLOAD_SHARE * distortion
-    return float(distance[np.argmax(enough)] if enough.any() else distance[-1])
-
-
 def _lengths(source: Source, codepoints: FloatArray) -> FloatArray:
     """Code lengths of nearest-neighbour cells; nothing costs more than 64 bits."""
     edges = np.concatenate([[-np.inf], (codepoints[1:] + codepoints[:-1]) / 2, [np.inf]])
     mass = np.maximum(source.probability(edges[:-1], edges[1:]), 2.0**-64)
-    return -np.log2(mass / mass.sum())
+    return np.asarray(-np.log2(mass / mass.sum()))

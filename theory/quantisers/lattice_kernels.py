@@ -19,8 +19,8 @@ __all__ = ["nearest_checkerboard", "nearest_e8", "nearest_hexagonal", "round_che
 
 @kernel
 def round_checkerboard(x: Any, offset: float, step: float, odd: int, out: Any) -> float:
-    """Nearest point of offset + step * z, with the sum of z of a given parity; returns the squared distance."""
-    parity = odd
+    """Nearest offset + step * z with the sum of z of a given parity; returns the squared distance."""
+    parity: Any = odd
     worst = -1.0
     flip = 0
     distance = 0.0

@@ -29,6 +29,8 @@ __all__ = ["fit_weights", "log_partition"]
 # Mismatch of expected counts per vector at which the search stops: a hundredth of the noise of a hundred
 # thousand vectors, and worth less than 1e-6 bit.
 _MATCH = 1e-5
+# Natural logarithm of the largest ratio of residue sums: rarer residues do not occur in any sample.
+_SPAN = 60.0
 
 
 def _integers(s: Any) -> Any:
@@ -143,8 +145,11 @@ def fit_weights(
         value, slopes = _slopes(name, np.exp(shaped))
         return value - float(np.sum(target * shaped)), (slopes - target).ravel()
 
-    begin = np.log(_residue_sums(values, start)).ravel()
-    found = optimize.minimize(cost, begin, jac=True, method="BFGS", options={"gtol": _MATCH})
+    begin = np.log(_residue_sums(values, start))
+    begin = np.maximum(begin - begin.max(axis=1, keepdims=True), -_SPAN).ravel()
+    options: Any = {"gtol": _MATCH, "ftol": 1e-15, "maxiter": 1000}
+    bounds = [(-_SPAN, 1.0)] * begin.size
+    found = optimize.minimize(cost, begin, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
     logs = found.x.reshape(target.shape)
     scale = np.exp(logs - logs.max(axis=1, keepdims=True)) / target
-    return frequencies * scale[:, values % 8]
+    return np.asarray(frequencies * scale[:, values % 8])

@@ -9,7 +9,7 @@ Values beyond the code's table are clipped before the search.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from .._arguments import check_positive
 from .._typing import ArrayLike, FloatArray
 from ..sources import Source
+from ._integers import checked_integer
 from .lattice import Lattice, lattice
 from .lattice_partition import fit_weights, log_partition
 from .measurement import stratified_draw
+from .overload import reach
 from .scalar import Design
-from .trellis_coded import checked_integer
 
 __all__ = ["EntropyCodedLattice", "lattice_quantiser"]
 
@@ -33,9 +34,9 @@ _OVERLOAD_SHARE = 1e-4
 _PRIOR = 2.0
 # Floor of a value's own law: twenty-four of them together must not underflow.
 _LEAST_WEIGHT = 2.0**-40
-# The rate on the training set is this near the one asked for.
-_RATE_TOLERANCE = 1e-4
-_SEARCHES = 40
+# The rate on the training set is this near the one asked for, in bits; most trials of the search.
+_RATE_TOLERANCE = 2e-4
+_SEARCHES = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,8 +105,8 @@ class EntropyCodedLattice:
         """
         # The nearest point's coordinates differ from x's by at most the covering radius.
         margin = np.ceil(self.lattice.covering_radius / self.lattice.unit)
-        reach = self.scale * self.lattice.unit
-        clipped = np.clip(x, reach * (self.values[0] + margin), reach * (self.values[-1] - margin))
+        step = self.scale * self.lattice.unit
+        clipped = np.clip(x, step * (self.values[0] + margin), step * (self.values[-1] - margin))
         return self.lattice.nearest(clipped / self.scale)
 
     def decode(self, coordinates: ArrayLike) -> FloatArray:
@@ -127,7 +128,7 @@ class EntropyCodedLattice:
         """Code length of lattice points, shape (..., n) -> (...)."""
         index = self._index(coordinates)
         weight = np.log2(self.weights)[self._axis(index), index].sum(axis=-1)
-        return self.log_partition / np.log(2) - weight
+        return np.asarray(self.log_partition / np.log(2) - weight)
 
     def errors_and_bits(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Squared error and bits of each vector, shape (m, n) -> (m,) twice."""
@@ -143,8 +144,9 @@ class EntropyCodedLattice:
             raise ValueError(f"coordinates must have shape (..., {self.block_length}), got {index.shape}")
         if index.size and (index.min() < 0 or index.max() >= len(self.values)):
             low, high = self.values[0], self.values[-1]
-            raise ValueError(f"coordinates must be in [{low}, {high}], got {index.min() + low} to {index.max() + low}")
-        return index
+            came = f"{index.min() + low} to {index.max() + low}"
+            raise ValueError(f"coordinates must be in [{low}, {high}], got {came}")
+        return np.asarray(index)
 
     def _axis(self, index: NDArray[np.int64]) -> NDArray[np.int64]:
         return np.arange(index.shape[-1]) if len(self.weights) > 1 else np.zeros(index.shape[-1], np.int64)
@@ -206,20 +208,23 @@ def lattice_quantiser(
 
 
 def _at_rate(chosen: Lattice, source: Source, x: FloatArray, rate: float) -> EntropyCodedLattice:
-    """Bisect log2 of the scale, from where the high-rate formula puts it."""
+    """Secant search over log2 of the scale, from where the high-rate formula of the Gaussian puts it."""
     volume = np.log2(chosen.volume) / chosen.dimension
-    guess = np.log2(source.std) + 2.0471 - volume - rate
-    low, high = guess - 2.0, guess + 2.0
-    for _ in range(_SEARCHES):
-        middle = (low + high) / 2
-        quantiser, reached = _fitted(chosen, source, x, float(2.0**middle))
+    place = float(np.log2(source.std) + 0.5 * np.log2(2 * np.pi * np.e) - volume - rate)
+    before, slope = None, -1.0
+    done = 0
+    while done < _SEARCHES:
+        done += 1
+        quantiser, reached = _fitted(chosen, source, x, 2.0**place)
         if abs(reached - rate) < _RATE_TOLERANCE:
             break
-        low, high = (middle, high) if reached > rate else (low, middle)
-    design = Design("lattice_quantiser", "converged", residual=abs(reached - rate))
-    return EntropyCodedLattice(
-        chosen, quantiser.scale, quantiser.values, quantiser.weights, quantiser.codepoints, design
-    )
+        if before is not None and place != before[0]:
+            slope = float(np.clip((reached - before[1]) / (place - before[0]), -2.0, -0.2))
+        before = (place, reached)
+        place += float(np.clip((rate - reached) / slope, -1.0, 1.0))
+    miss = abs(reached - rate)
+    status = "converged" if miss < _RATE_TOLERANCE else f"stopped after {done} trials"
+    return replace(quantiser, design=Design("lattice_quantiser", status, done, miss))
 
 
 def _fitted(
@@ -241,7 +246,8 @@ def _fitted(
     centroids = (total + _PRIOR * spacing * values) / (count + _PRIOR)
     frequencies = (count + _PRIOR * prior) / (count.sum(axis=1, keepdims=True) + _PRIOR)
     weights = fit_weights(chosen.name, chosen.dimension, values, prior, frequencies)
-    quantiser = EntropyCodedLattice(chosen, scale, values, weights, centroids, Design("lattice_quantiser", "fitted"))
+    design = Design("lattice_quantiser", "fitted")
+    quantiser = EntropyCodedLattice(chosen, scale, values, weights, centroids, design)
     used = np.log2(np.maximum(weights, np.finfo(float).tiny))
     rate = quantiser.log_partition / np.log(2) / chosen.dimension - float(
         np.mean([np.sum(c * u) / c.sum() for c, u in zip(count, used, strict=True)])
@@ -251,15 +257,10 @@ def _fitted(
 
 def _values(chosen: Lattice, source: Source, scale: float) -> NDArray[np.int64]:
     """Coordinate values as far out as the source has mass that counts, with a margin for the search."""
-    distance = source.std * 2.0 ** (np.arange(57) / 4)
-    centre = source.mean
-    above = source.partial_moments(centre + distance, np.inf, centre + distance)[2]
-    below = source.partial_moments(-np.inf, centre - distance, centre - distance)[2]
     error = chosen.second_moment * chosen.volume ** (2 / chosen.dimension) * scale**2
-    enough = above + below <= _OVERLOAD_SHARE * min(error, source.std**2)
-    reach = distance[np.argmax(enough)] if enough.any() else distance[-1]
+    farthest = reach(source, min(error, source.std**2), _OVERLOAD_SHARE) + abs(source.mean)
     unit = float(chosen.unit.min())
     margin = np.ceil(chosen.covering_radius / unit)
-    last = int(min(np.ceil((reach + abs(centre)) / (scale * unit)) + margin, _MAX_VALUE))
+    last = int(min(np.ceil(farthest / (scale * unit)) + margin, _MAX_VALUE))
     last = max(last, 8)
     return np.arange(-last, last + 1)

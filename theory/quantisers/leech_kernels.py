@@ -28,7 +28,7 @@ def _distance(x: float, residue: int) -> float:
     """Squared distance from x to residue + 8 Z."""
     z = (x - residue) / 8
     error = 8 * (z - np.rint(z))
-    return error * error
+    return float(error * error)
 
 
 @kernel

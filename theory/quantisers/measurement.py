@@ -91,9 +91,7 @@ def stratified_draw(source: Source, blocks: int, length: int, seed: int) -> Floa
     return source.ppf(np.clip(cell / count, 2.0**-54, 1 - 2.0**-53)).reshape(blocks, length)
 
 
-def measure(
-    quantiser: BlockQuantiser, source: Source, *, samples: int = 2**17, seed: int = 1
-) -> Measurement:
+def measure(quantiser: BlockQuantiser, source: Source, *, samples: int = 2**17, seed: int = 1) -> Measurement:
     """Measure rate, distortion and gap to the rate-distortion function on independent draws of a source.
 
     Parameters

@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from .._arrays import raise_not_finite
 from .._typing import ArrayLike, FloatArray, IntArray
 from ..sources import Source
+from ._integers import checked_integer
 from .measurement import stratified_draw
 from .scalar import Design
 from .shift_trellis_kernels import encode_windows, slide
 from .trellis import sequences
-from .trellis_coded import checked_integer
 
 __all__ = ["ShiftTrellisQuantiser", "shift_trellis"]
 
@@ -74,9 +74,8 @@ class ShiftTrellisQuantiser:
         codepoints = np.array(self.codepoints, dtype=np.float64)
         window = len(codepoints).bit_length() - 1 if codepoints.ndim == 1 else 0
         if codepoints.ndim != 1 or len(codepoints) != 2**window or not 2 * bits <= window <= _MAX_WINDOW:
-            raise ValueError(
-                f"codepoints must have shape (2^L,) with {2 * bits} <= L <= {_MAX_WINDOW}, got {codepoints.shape}"
-            )
+            wanted = f"(2^L,) with {2 * bits} <= L <= {_MAX_WINDOW}"
+            raise ValueError(f"codepoints must have shape {wanted}, got {codepoints.shape}")
         if not np.isfinite(codepoints).all():
             raise_not_finite(codepoints, "codepoints")
         codepoints.flags.writeable = False
@@ -106,7 +105,7 @@ class ShiftTrellisQuantiser:
             or holds NaN or infinity (the place is named).
         """
         rows, shape = sequences(x)
-        return (self._windows(rows) & (2**self.bits - 1)).astype(np.uint8).reshape(shape)
+        return np.asarray((self._windows(rows) & (2**self.bits - 1)).astype(np.uint8).reshape(shape))
 
     def decode(self, symbols: ArrayLike) -> FloatArray:
         """Codepoint of the window that each symbol completes.
@@ -231,7 +230,7 @@ def _latin_codepoints(source: Source, bits: int, window: int, seed: int) -> Floa
     rank = np.empty(size, dtype=np.int64)
     rank[order] = windows
     shrink = np.sqrt(1 - _SHRINK * 2.0 ** (-2 * bits))
-    return source.mean + shrink * (source.ppf((rank + 0.5) / size) - source.mean)
+    return np.asarray(source.mean + shrink * (source.ppf((rank + 0.5) / size) - source.mean))
 
 
 def _trained(bits: int, start: FloatArray, x: FloatArray, rounds: int) -> tuple[FloatArray, float]:

@@ -26,7 +26,10 @@ _UNREACHED = np.float32(1e30)
 
 @kernel
 def _extend(old: Any, new: Any, twice_x: Any, code: Any, survivors: Any, least: Any, oldest: Any) -> None:
-    """Extend paths by one step: old is (oldest, middle), new (middle, newest), code (newest, oldest, middle)."""
+    """Extend paths by one step.
+
+    old is (oldest, middle), new (middle, newest), code (newest, oldest, middle).
+    """
     branches, middles = old.shape
     for newest in range(branches):
         path = old[0]
@@ -67,9 +70,9 @@ def _encode_one(x: Any, code: Any, out: Any) -> None:
         old, new = new, old
         if t % _RENORMALISE == _RENORMALISE - 1:
             lowest = old.min()
-            for state in range(states):
-                old[state] -= lowest
-    state = np.argmin(old)
+            for s in range(states):
+                old[s] -= lowest
+    state: Any = np.argmin(old)
     for t in range(len(x) - 1, -1, -1):
         newest = state % branches
         middle = state // branches
@@ -88,7 +91,7 @@ def encode_windows(x: Any, code: Any, out: Any) -> None:
 def slide(symbols: Any, bits: int, mask: int, out: Any) -> None:
     """Write the window after each symbol of each row, from the all-zero window."""
     for row in numba.prange(symbols.shape[0]):
-        window = 0
+        window: Any = 0
         for t in range(symbols.shape[1]):
             window = ((window << bits) | np.int64(symbols[row, t])) & mask
             out[row, t] = window

@@ -95,7 +95,7 @@ class TrellisQuantiser:
     @property
     def levels(self) -> int:
         """Number of codepoints of each codebook."""
-        return self.codepoints.shape[1]
+        return int(self.codepoints.shape[1])
 
     def encode(self, x: ArrayLike) -> IntArray:
         """Indices, in the codebooks the path visits, of least squared error + slope * bits.
@@ -143,7 +143,7 @@ class TrellisQuantiser:
             raise ValueError(f"indices must be (length,) or (sequences, length), got shape {array.shape}")
         if array.min() < 0 or array.max() >= self.levels:
             raise ValueError(f"indices must be in [0, {self.levels}), got {array.min()} to {array.max()}")
-        return self.codepoints[self.codebooks(array), array]
+        return np.asarray(self.codepoints[self.codebooks(array), array])
 
     def __call__(self, x: ArrayLike) -> FloatArray:
         """Quantise: decode(encode(x))."""

@@ -1,16 +1,15 @@
 """Design of fixed-rate trellis-coded quantisers (Marcellin and Fischer 1990).
 
-The two codebooks interleave: their union starts as the compander (density ^ 1/3) with twice the levels, labelled
-D0, D1, D2, D3, D0, ... in ascending order, and is then trained on the trellis.
+The two codebooks interleave: their union starts as a compander with twice the levels, labelled D0, D1, D2,
+D3, D0, ... in ascending order, and is then trained on the trellis.
 """
 
 from __future__ import annotations
 
-import operator
-
 import numpy as np
 
 from ..sources import Source
+from ._integers import checked_integer
 from .companding import half_step_compander
 from .measurement import stratified_draw
 from .scalar import Design
@@ -85,16 +84,3 @@ def trellis_coded(
     status = "converged" if found.change < _TOLERANCE else f"stopped after {found.iterations} iterations"
     design = Design("trellis-coded", status, found.iterations, abs(found.change))
     return TrellisQuantiser(states, found.quantiser.codepoints, block_length=_LENGTH, design=design)
-
-
-def checked_integer(name: str, value: object, least: int, most: int) -> int:
-    """Return `value` as an int between `least` and `most`, or raise."""
-    if isinstance(value, bool):
-        raise TypeError(f"{name} must be an integer, got {value!r}")
-    try:
-        number = operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        raise TypeError(f"{name} must be an integer, got {value!r}") from None
-    if not least <= number <= most:
-        raise ValueError(f"{name} must be between {least} and {most}, got {number}")
-    return number

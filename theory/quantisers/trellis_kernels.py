@@ -103,9 +103,7 @@ def _trace_back(
 
 
 @kernel
-def _encode_group(
-    x: Any, code: Any, price: Any, origin: Any, previous: Any, subset: Any, out: Any
-) -> None:
+def _encode_group(x: Any, code: Any, price: Any, origin: Any, previous: Any, subset: Any, out: Any) -> None:
     lanes, length = x.shape
     states = previous.shape[0]
     columns = np.empty((length, lanes), np.float32)

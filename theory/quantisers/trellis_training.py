@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._typing import FloatArray
 from .trellis import TrellisQuantiser
@@ -69,7 +70,9 @@ def train(
         Distortion and rate are those of the search before the last update.
     """
     before, change, distortion, rate = np.inf, np.inf, np.inf, np.inf
-    for iteration in range(1, iterations + 1):
+    done = 0
+    while done < iterations:
+        done += 1
         indices = quantiser.encode(x)
         which = quantiser.codebooks(indices)
         error = x - quantiser.codepoints[which, indices]
@@ -81,13 +84,13 @@ def train(
         quantiser = _updated(quantiser, start, symbol, x.ravel(), adapt_lengths)
         if abs(change) < tolerance:
             break
-    return Trained(quantiser, distortion, rate, iteration, float(change))
+    return Trained(quantiser, distortion, rate, done, float(change))
 
 
 def _updated(
     quantiser: TrellisQuantiser,
     start: TrellisQuantiser,
-    symbol: FloatArray,
+    symbol: NDArray[np.int64],
     x: FloatArray,
     adapt_lengths: bool,
 ) -> TrellisQuantiser:

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from .._arguments import check_choice, check_positive
 from .._arrays import as_real, raise_not_finite
 from .._typing import ArrayLike, FloatArray, IntArray
+from ._integers import checked_integer
 from .scalar import Design
-from .trellis_coded import checked_integer
 from .vector_kernels import nearest_codewords
 
 __all__ = ["VectorQuantiser", "lbg"]
@@ -62,7 +62,7 @@ class VectorQuantiser:
     @property
     def block_length(self) -> int:
         """Dimension n."""
-        return self.codebook.shape[1]
+        return int(self.codebook.shape[1])
 
     @property
     def rate(self) -> float:
@@ -91,7 +91,7 @@ class VectorQuantiser:
         size = len(self.codebook)
         if array.size and (array.min() < 0 or array.max() >= size):
             raise ValueError(f"indices must be in [0, {size}), got {array.min()} to {array.max()}")
-        return self.codebook[array]
+        return np.asarray(self.codebook[array])
 
     def __call__(self, x: ArrayLike) -> FloatArray:
         """Quantise: decode(encode(x))."""
@@ -107,7 +107,9 @@ class VectorQuantiser:
         error = self._search(x, None)[1]
         return error, np.full(len(error), np.log2(len(self.codebook)))
 
-    def _search(self, x: ArrayLike, weights: ArrayLike | None) -> tuple[NDArray[np.int32], FloatArray, FloatArray]:
+    def _search(
+        self, x: ArrayLike, weights: ArrayLike | None
+    ) -> tuple[NDArray[np.int32], FloatArray, FloatArray]:
         vectors = _matrix("x", x, self.block_length)
         weight = _weights(weights, vectors)
         return (*_nearest(vectors, weight, self.codebook), weight)
@@ -183,7 +185,9 @@ def _iterated(
 ) -> VectorQuantiser:
     index, error = _nearest(x, weight, codebook)
     distortion, fall, total = float(error.sum()), np.inf, float(weight.sum())
-    for done in range(1, iterations + 1):
+    done = 0
+    while done < iterations:
+        done += 1
         codebook = _repaired(x, weight, _centroids(x, weight, index, codebook), index, error)
         index, error = _nearest(x, weight, codebook)
         before, distortion = distortion, float(error.sum())
@@ -245,9 +249,7 @@ def _split_start(x: FloatArray, weight: FloatArray, size: int) -> FloatArray:
     return codebook
 
 
-def _spread_start(
-    x: FloatArray, weight: FloatArray, size: int, generator: np.random.Generator
-) -> FloatArray:
+def _spread_start(x: FloatArray, weight: FloatArray, size: int, generator: np.random.Generator) -> FloatArray:
     row_weight = weight.mean(axis=1)
     chosen = [generator.choice(len(x), p=row_weight / row_weight.sum())]
     error = (weight * (x - x[chosen[0]]) ** 2).sum(axis=1)
