@@ -40,6 +40,16 @@ def test_the_known_optimum_of_the_normal_law_lies_in_the_bracket(levels, optimum
     assert optimum * (1 - 1e-9) <= found.distortion <= optimum * (1 + 1e-6)
 
 
+@pytest.mark.shared
+def test_reference_optima_lie_in_the_bracket(shared_json):
+    laws = {"Normal": Normal(), "Laplace": Laplace(), "StudentT(5)": StudentT(5.0)}
+    for name, rows in shared_json("reference/lloyd_max.json")["rows"].items():
+        for levels, row in rows.items():
+            optimum = globally_optimal(laws[name], int(levels))
+            assert optimum.lower_bound <= row["distortion"] * (1 + 1e-12)
+            assert row["distortion"] <= optimum.distortion * (1 + 1e-12)
+
+
 @given(law=laws_drawn, levels=st.integers(1, 12), seed=st.integers(0, 10_000))
 def test_no_quantiser_undercuts_the_bound(law, levels, seed):
     optimum = globally_optimal(law, levels, atoms=3000)
