@@ -48,8 +48,8 @@ from .scalar import Design, ScalarQuantiser
 
 __all__ = ["GlobalOptimum", "globally_optimal"]
 
-# Atoms for each level when the caller does not choose: the bracket is then 1e-5 to 2e-4 of the distortion wide
-# (levels up to 2048; the heavier the tails, the wider).  Ten times as many make it a hundred times narrower.
+# Atoms for each level when the caller does not choose: the bracket is then 1e-5 to 2e-4 of the distortion
+# wide (levels up to 2048; the heavier the tails, the wider).  Ten times as many narrow it a hundredfold.
 _ATOMS_PER_LEVEL = 512
 _FEWEST_ATOMS, _MOST_ATOMS = 1 << 14, 1 << 20
 # Lloyd steps that take the codepoints from the optimum of the atoms to that of the law; each only improves.
