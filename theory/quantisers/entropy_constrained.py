@@ -225,9 +225,9 @@ def _point_of_rate(source: Source, rate: float) -> _Point:
     optimize.brentq(excess, low, high, xtol=1e-14, rtol=9e-16, maxiter=100, disp=False)
     point = min(points.values(), key=lambda point: point.missed(rate))
     reached = point.missed(rate) < _RATE_MISSED
-    if not _lighter_than_gaussian(source) or (reached and rate > _SPARSE_RATE):
+    if not _lighter_than_gaussian(source):
         return point
-    between = best_between(source, rate)
+    between = best_between(source, rate, thorough=not reached or rate < _SPARSE_RATE)
     if between is None or (reached and point.cells.distortion <= between[0].distortion):
         return point
     cells, slope, residual = between

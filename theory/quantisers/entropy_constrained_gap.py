@@ -17,29 +17,44 @@ from .._typing import FloatArray
 from ..sources import Source
 from .entropy_constrained_newton import Cells, Fold, condition_derivative, conditions_of, make_cells
 from .lloyd_max import lloyd_max
+from .uniform import grid, step_of_entropy
 
 __all__ = ["best_between"]
 
 # Largest number of levels tried: beyond it the operating points lie so close that none falls between them.
-_MOST_LEVELS = 48
+_MOST_LEVELS = 64
 # Largest number of levels for which lopsided solutions of a symmetric law are tried.
 _MOST_SKEWED = 8
 
 
-def best_between(source: Source, rate: float) -> tuple[Cells, float, float] | None:
-    """Cells of least distortion at an entropy, their slope and the residual; None where none was found."""
-    least = max(2, int(np.ceil(2.0**rate - 1e-9)))
-    found = []
-    for levels in range(least, min(least + 3, _MOST_LEVELS + 1)):
-        for fold, start in _starts(source, levels, rate):
-            solved = _solve(source, start, fold, rate)
-            if solved is not None:
-                found.append(solved)
+def best_between(source: Source, rate: float, *, thorough: bool) -> tuple[Cells, float, float] | None:
+    """Cells of least distortion at an entropy, their slope and the residual; None with too many levels.
+
+    Equally spaced thresholds are always a start, and a candidate as they stand: the answer is never worse.
+    """
+    if 2.0**rate > _MOST_LEVELS:
+        return None
+    fold, start = _equal_steps(source, rate)
+    cells = make_cells(source, start, fold)
+    slope = _fitted_slope(cells)
+    found = [(cells, slope, _worst(source, cells, slope))] if (cells.mass > 0).all() else []
+    starts = [(fold, start)]
+    if thorough:
+        least = max(2, int(np.ceil(2.0**rate - 1e-9)))
+        starts += [s for levels in range(least, least + 3) for s in _starts(source, levels, rate)]
+    found += [solved for fold, start in starts if (solved := _solve(source, start, fold, rate)) is not None]
     return min(found, key=lambda item: item[0].distortion) if found else None
 
 
+def _equal_steps(source: Source, rate: float) -> tuple[Fold, FloatArray]:
+    thresholds, _ = grid(source, step_of_entropy(source, rate, "mid-tread"), "mid-tread")
+    low, high = source.support
+    thresholds = thresholds[(thresholds > low) & (thresholds < high)]
+    return ("odd", thresholds[thresholds > 0]) if source.symmetric else ("full", thresholds)
+
+
 def _starts(source: Source, levels: int, rate: float) -> list[tuple[Fold, FloatArray]]:
-    """Lloyd-Max thresholds moved outwards until their entropy is the rate: stretched, or shifted to one side."""
+    """Lloyd-Max thresholds moved until their entropy is the rate: stretched, or shifted to either side."""
     thresholds = lloyd_max(source, levels).thresholds
     starts: list[tuple[Fold, FloatArray]] = []
     if source.symmetric:
@@ -47,8 +62,8 @@ def _starts(source: Source, levels: int, rate: float) -> list[tuple[Fold, FloatA
         positive = thresholds[thresholds > 1e-12 * source.std]
         starts.append((fold, _moved(source, positive, fold, rate, lambda t, s: t * (1 + s))))
     if levels <= _MOST_SKEWED or not source.symmetric:
-        step = source.std / levels
-        starts.append(("full", _moved(source, thresholds, "full", rate, lambda t, s: t + s * step)))
+        for step in (source.std / levels, -source.std / levels)[: 1 if source.symmetric else 2]:
+            starts.append(("full", _moved(source, thresholds, "full", rate, lambda t, s, d=step: t + s * d)))
     return starts
 
 
@@ -127,7 +142,12 @@ def _polish(
         cells, slope = make_cells(source, moved, fold), slope + float(step[-1])
     if abs(cells.entropy - rate) > 1e-9 or not (cells.mass > 0).all():
         return None
-    return cells, slope, float(np.max(np.abs(conditions_of(cells, slope))))
+    return cells, slope, _worst(source, cells, slope)
+
+
+def _worst(source: Source, cells: Cells, slope: float) -> float:
+    """Largest threshold condition, relative to the variance."""
+    return float(np.max(np.abs(conditions_of(cells, slope)), initial=0.0)) / source.std**2
 
 
 def _fitted_slope(cells: Cells) -> float:

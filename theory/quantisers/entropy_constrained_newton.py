@@ -25,6 +25,10 @@ _LN2 = float(np.log(2.0))
 _TOLERANCE = 2e-15
 # Below this a step that no longer helps has met rounding; a design is at least this good when it "converged".
 _SETTLED = 1e-10
+# Sources by quadrature of somebody's density carry noise: a residual this small that has not halved for
+# _PATIENCE steps is all they allow.
+_NOISE = 1e-7
+_PATIENCE = 8
 # Weights of the alternation's own second derivative added to the true one, tried in turn until a step helps.
 _WEIGHTS = (0.0, 1e-4, 1e-2, 1.0)
 
@@ -95,26 +99,36 @@ def descend(
 ) -> tuple[Cells, float, int, str]:
     """Minimise distortion + slope * entropy from given thresholds; cells, residual, iterations and status."""
     cells = _without_empty(source, make_cells(source, thresholds, fold))
+    best, waited = np.inf, 0
     for iteration in range(max_iterations):
         conditions = conditions_of(cells, slope)
         residual = _residual(cells, slope, conditions)
-        if residual <= _TOLERANCE:
+        waited = 0 if residual < 0.5 * best else waited + 1
+        best = min(best, residual)
+        if residual <= _TOLERANCE or (residual < _NOISE and waited > _PATIENCE):
             return cells, residual, iteration, "converged"
-        moved, minimum = None, False
-        for weight in _WEIGHTS:
-            step, positive = _newton_step(cells, conditions, slope, weight)
-            minimum = minimum or (positive and weight == 0.0)
-            moved = _line_search(source, cells, step, slope, residual) if positive else None
-            if moved is not None or (minimum and residual < _SETTLED):
-                break
-        if moved is None and minimum and residual < _SETTLED:
+        moved, settled = _newton_move(source, cells, conditions, slope, residual)
+        if settled:
             return cells, residual, iteration, "converged"
+        moved = moved or _alternate(source, cells, slope)
         if moved is None:
-            moved = _alternate(source, cells, slope)
-        if moved is None:
-            return cells, residual, iteration, "converged" if residual < _SETTLED else "stalled"
+            return cells, residual, iteration, "converged" if residual < _NOISE else "stalled"
         cells = moved
     return cells, _residual(cells, slope, conditions_of(cells, slope)), max_iterations, "iteration limit"
+
+
+def _newton_move(
+    source: Source, cells: Cells, conditions: FloatArray, slope: float, residual: float
+) -> tuple[Cells | None, bool]:
+    """Cells after the least damped step that helps, and whether none helps because rounding was met."""
+    for weight in _WEIGHTS:
+        step, positive = _newton_step(cells, conditions, slope, weight)
+        moved = _line_search(source, cells, step, slope, residual) if positive else None
+        if moved is not None:
+            return moved, False
+        if positive and weight == 0.0 and residual < _SETTLED:
+            return None, True
+    return None, False
 
 
 def conditions_of(cells: Cells, slope: float) -> FloatArray:
