@@ -30,6 +30,9 @@ def upper_quantile(law: Source, q: FloatArray, low: FloatArray, high: FloatArray
 def _quantile(
     law: Source, below: FloatArray, above: FloatArray, low: FloatArray, high: FloatArray
 ) -> FloatArray:
+    below, above, low, high = np.broadcast_arrays(below, above, low, high)
+    if below.ndim == 0:
+        return _quantile(law, *(v.reshape(1) for v in (below, above, low, high))).reshape(())
     with np.errstate(all="ignore"):
         from_below = _solve(law.cdf, law.pdf, below, low, high, 1.0)
         from_above = _solve(law.sf, law.pdf, above, low, high, -1.0)
@@ -42,9 +45,9 @@ def _solve(
     tail: Density, slope: Density, value: FloatArray, low: FloatArray, high: FloatArray, sign: float
 ) -> FloatArray:
     """Newton steps for log tail(x) = log value, or bisection where they leave the shrinking bracket."""
-    wanted = (value > 0.0) & (value <= 0.5) & (low < high)
-    answer = np.where(wanted, np.nan, low)
-    target, left, right = value[wanted], low[wanted], high[wanted]
+    answer = np.array(low)
+    active = ((value > 0.0) & (value <= 0.5) & (low < high)).nonzero()
+    target, left, right = value[active], low[active], high[active]
     x = left + (right - left) / 2
     for _ in range(_STEPS):
         if not x.size:
@@ -55,9 +58,10 @@ def _solve(
         excess = np.log(found / target)
         moved = x - sign * excess * found / slope(x)
         moved = np.where((moved > left) & (moved < right), moved, left + (right - left) / 2)
-        settled = (np.abs(excess) < 2e-16) | (np.abs(moved - x) <= 4e-16 * np.abs(x))
-        x = np.where(excess == 0.0, x, moved)
-        if settled.all():
-            break
-    answer[wanted] = x
+        moved = np.where(np.abs(excess) < 2e-16, x, moved)
+        answer[active] = moved
+        # What has settled stays: an answer must not depend on how long its company takes.
+        going = np.abs(moved - x) > 4e-16 * np.abs(moved)
+        active = tuple(index[going] for index in active)
+        x, target, left, right = moved[going], target[going], left[going], right[going]
     return answer
