@@ -6,26 +6,21 @@ Exit codes: 0 success, 1 a check found a codebook wanting, 2 bad usage or input 
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.metadata import version
 
-from . import check, design, figures, fit, report, tables
 from .arguments import EXAMPLES_HEADING, Parser
 from .errors import UsageError, unknown
 from .output import note
 
 __all__ = ["build_parser", "main"]
 
-_COMMANDS = {
-    "design": design,
-    "tables": tables,
-    "check": check,
-    "fit": fit,
-    "figures": figures,
-    "report": report,
-}
+# Modules of this package, imported when they are wanted: an interrupt meanwhile is handled like any other.
+_COMMANDS = ("design", "tables", "check", "fit", "figures", "report")
 
 _EXAMPLES = f"""\
 {EXAMPLES_HEADING}
@@ -39,10 +34,8 @@ _EXAMPLES = f"""\
 exit codes: 0 success, 1 a check found a codebook wanting, 2 bad usage or input, 130 interrupted"""
 
 
-def build_parser() -> Parser:
-    """Parser of the program and its sub-commands."""
-    import argparse
-
+def build_parser(wanted: Sequence[str] = _COMMANDS) -> Parser:
+    """Parser of the program and of some or all of its sub-commands."""
     parser = Parser(
         prog="bitlaw",
         description="Exactly how well a number format can represent a tensor, and the best one for it.",
@@ -52,8 +45,8 @@ def build_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"bitlaw {version('bitlaw')}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
-    for module in _COMMANDS.values():
-        module.add_parser(commands)
+    for name in wanted:
+        import_module(f".{name}", __package__).add_parser(commands)
     return parser
 
 
@@ -90,7 +83,7 @@ def _run(words: list[str]) -> int:
     if words and not words[0].startswith("-") and words[0] not in _COMMANDS:
         raise unknown("command", words[0], _COMMANDS)
     try:
-        args = build_parser().parse_args(words)
+        args = build_parser(words[:1] if words and words[0] in _COMMANDS else _COMMANDS).parse_args(words)
     except SystemExit as leave:  # --help and --version have printed what they had to
         return int(leave.code or 0)
     code: int = args.run(args)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bitlaw.theory.fitting import TensorAnalysis
-from bitlaw.theory.fitting.summary import Agreement, summarise
+from bitlaw.theory.fitting.summary import summarise
 
 from .fit import law
 from .output import number
@@ -49,7 +49,7 @@ def fit_facts(fits: Sequence[FittedData]) -> list[str]:
     """How well prediction and measurement agree, a sentence for each file."""
     facts = []
     for fitted in fits:
-        rows = _lloyd_max(fitted)
+        rows = [row for row in summarise(_centred(fitted.analyses)) if row.method == "lloyd_max"]
         if rows:
             row = min(rows, key=lambda found: abs(found.bits - _SHOWN_BITS))
             facts.append(
@@ -78,8 +78,13 @@ def data_section(fits: Sequence[FittedData], left_out: Sequence[LeftOut]) -> str
     return section("data", "Real data: R predicted beside R measured", *parts)
 
 
-def _lloyd_max(fitted: FittedData) -> list[Agreement]:
-    return [row for row in summarise(fitted.analyses) if row.method == "lloyd_max"]
+def _centred(analyses: Sequence[TensorAnalysis]) -> list[TensorAnalysis]:
+    """Tensors that laws of zero mean can describe: the mean is at most half the root mean square."""
+    return [
+        analysis
+        for analysis in analyses
+        if analysis.moments is not None and abs(analysis.moments.mean) <= analysis.moments.rms / 2
+    ]
 
 
 def _file(fitted: FittedData) -> list[str]:
@@ -92,7 +97,7 @@ def _file(fitted: FittedData) -> list[str]:
     if done:
         parts += [
             scatter(done),
-            _summary(summarise(done)),
+            _summary(done),
             details(f"The laws of {len(done)} tensors", _laws(done)),
             details(
                 "R of every tensor with Lloyd-Max codebooks, predicted | measured (standard error)",
@@ -106,7 +111,9 @@ def _file(fitted: FittedData) -> list[str]:
     return [*parts, files(f"fits/{data.name}.json", f"fits/{data.name}.csv")]
 
 
-def _summary(summary: Sequence[Agreement]) -> str:
+def _summary(analyses: Sequence[TensorAnalysis]) -> str:
+    """Medians over the tensors of about zero mean; how many that leaves out is said."""
+    centred = _centred(analyses)
     columns = ("bits", "quantiser", "R predicted", "R measured", "measured / predicted", "within 2 s.e.")
     rows = [
         (
@@ -117,9 +124,16 @@ def _summary(summary: Sequence[Agreement]) -> str:
             f"{row.ratio:.4f}",
             f"{100 * row.within:.0f}%",
         )
-        for row in summary
+        for row in summarise(centred)
     ]
-    return table(columns, rows, left=(1,), caption=f"Medians over {summary[0].tensors} tensors.")
+    caption = f"Medians over {len(centred)} tensors."
+    if len(centred) < len(analyses):
+        caption += (
+            f" The {len(analyses) - len(centred)} whose mean exceeds half their rms (such as normalisation "
+            "weights) are left out here: no law of zero mean describes them. The picture and the files "
+            "have all."
+        )
+    return table(columns, rows, left=(1,), caption=caption)
 
 
 def _laws(analyses: Sequence[TensorAnalysis]) -> str:

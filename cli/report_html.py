@@ -31,7 +31,8 @@ nav a { margin-right: 1.1rem; } ul { padding-left: 1.1rem; }
 table { border-collapse: collapse; font-size: .82rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; color: #556; padding: .2rem 0 .4rem; font-size: .9rem; }
 th, td { padding: .22rem .6rem; text-align: right; border-bottom: 1px solid #e6ebf1; white-space: nowrap; }
-th { background: #f4f7fa; font-weight: 600; } tbody tr:hover { background: #f8fafc; }
+th { background: #f4f7fa; font-weight: 600; white-space: normal; vertical-align: bottom; }
+tbody tr:hover { background: #f8fafc; }
 th.left, td.left { text-align: left; } td.wrap { white-space: normal; min-width: 16rem; }
 figure { margin: 1.2rem 0 2rem; } figure img, figure svg { max-width: 100%; height: auto;
   border: 1px solid #e6ebf1; } figcaption { color: #556; font-size: .9rem; max-width: 48rem; }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 
 from bitlaw.theory.source_names import source_name
@@ -37,22 +38,32 @@ def table_facts(lloyd_max: Rows, entropy_constrained: Rows) -> list[str]:
     """What the tables show, in a sentence each."""
     facts = []
     if lloyd_max:
-        theorem = sum(row.source.log_concave for row in lloyd_max)
         facts.append(
-            f"{len(lloyd_max)} Lloyd-Max quantisers: {theorem} are the global optimum by theorem "
-            f"(log-concave law), {len(lloyd_max) - theorem} by dynamic programming, or are marked as local "
-            "minima. No codepoint lies further from the centroid of its cell than "
-            f"{_residual(lloyd_max):.0e} of the cell's rms error."
+            f"{len(lloyd_max)} Lloyd-Max quantisers; no codepoint lies further from the centroid of its "
+            f"cell than {_residual(lloyd_max):.0e} of the cell's rms error. {_proofs(lloyd_max)}"
         )
     gaps = [row.gap_bits for row in entropy_constrained if row.rate > _highest(entropy_constrained) - 0.01]
     if gaps:
         facts.append(
             f"{len(entropy_constrained)} entropy-constrained quantisers: at "
             f"{_highest(entropy_constrained):.3g} bits they lie {min(gaps):.4f} to {max(gaps):.4f} bit "
-            f"above Shannon's lower bound. The theory of high rates says {_SPACE_FILLING:.4f}, and 0 for "
-            "the uniform law."
+            f"above Shannon's lower bound; the theory of high rates says {_SPACE_FILLING:.4f}."
         )
     return facts
+
+
+def _proofs(rows: Rows) -> str:
+    """How many rows are the global optimum, and by what proof."""
+    certificates = [row.quantiser.design.certificate for row in rows if row.quantiser.design]
+    theorem = certificates.count("log-concave law")
+    brackets = [
+        float(found[1]) for text in certificates if (found := re.search(r"at most (\S+) above", text))
+    ]
+    text = f"{theorem} are the global optimum by theorem (log-concave law)"
+    if brackets:
+        text += f", {len(brackets)} by dynamic programming to within {max(brackets):.0e} of the distortion"
+    local = len(rows) - theorem - len(brackets)
+    return f"{text}, {local} are local minima without such a proof." if local else f"{text}."
 
 
 def _highest(rows: Rows) -> float:
@@ -60,7 +71,7 @@ def _highest(rows: Rows) -> float:
 
 
 def _residual(rows: Rows) -> float:
-    return max(row.quantiser.design.residual for row in rows if row.quantiser.design)
+    return max((row.quantiser.design.residual for row in rows if row.quantiser.design), default=0.0)
 
 
 def tables_section(lloyd_max: Rows, entropy_constrained: Rows) -> str:
@@ -95,7 +106,7 @@ def _rate(row: TableRow) -> str:
 
 
 def _distortion(row: TableRow) -> str:
-    return f"{row.distortion:.7g}"
+    return f"{row.distortion:.6g}"
 
 
 def _gap(row: TableRow) -> str:

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import math
 import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from multiprocessing import get_context
 from typing import Any
 
@@ -269,16 +269,23 @@ def _rows(
         raise ValueError(f"workers must be at least 1, got {workers}")
     if workers == 1 or len(tasks) < 2:
         return _collected(map(compute, tasks), len(tasks), progress)
-    # fresh interpreters, as a fork of a process with threads can hang; an interrupt is the parent's to handle
-    pool = ProcessPoolExecutor(
-        min(workers, len(tasks)),
-        mp_context=get_context("spawn"),
-        initializer=partial(signal.signal, signal.SIGINT, signal.SIG_IGN),
-    )
+    with _interrupts_ignored():  # fresh interpreters, as a fork of a process with threads can hang
+        pool = get_context("spawn").Pool(min(workers, len(tasks)))
+    with pool:  # at the end, or at an interrupt, its processes are stopped
+        return _collected(pool.imap(compute, tasks), len(tasks), progress)
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Let processes that are started here inherit that an interrupt is their parent's to handle."""
+    if threading.current_thread() is not threading.main_thread():  # handlers are the main thread's alone
+        yield
+        return
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        return _collected(pool.map(compute, tasks), len(tasks), progress)
+        yield
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        signal.signal(signal.SIGINT, handler)
 
 
 def _collected(rows: Iterator[TableRow], total: int, progress: Progress | None) -> list[TableRow]:
