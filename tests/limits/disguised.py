@@ -1,8 +1,9 @@
-"""Laws that hide their family, so that closed forms are not taken, or are shifted, so that nothing is folded."""
+"""Laws that hide their family, so that no closed form is taken, or are shifted, so that nothing is folded."""
 
 from dataclasses import dataclass
 
 import numpy as np
+
 from bitlaw.theory import Source
 
 
@@ -121,4 +122,43 @@ class GaussianPair(Source):
 
     def partial_moments(self, lower, upper, about=0.0):
         mass = self.cdf(upper) - self.cdf(lower)
+        return np.stack([mass, np.full_like(mass, np.nan), np.full_like(mass, np.nan)])
+
+
+@dataclass(frozen=True)
+class Exponential(Source):
+    """The one-sided exponential law of mean and standard deviation one."""
+
+    std = 1.0
+    mean = 1.0
+    support = (0.0, np.inf)
+    symmetric = False
+    log_concave = True
+    breakpoints = (0.0,)
+
+    def pdf(self, x):
+        x = np.asarray(x, dtype=float)
+        return np.where(x >= 0, np.exp(-np.maximum(x, 0.0)), 0.0)
+
+    def logpdf(self, x):
+        x = np.asarray(x, dtype=float)
+        return np.where(x >= 0, -x, -np.inf)
+
+    def cdf(self, x):
+        return -np.expm1(-np.maximum(np.asarray(x, dtype=float), 0.0))
+
+    def sf(self, x):
+        return np.exp(-np.maximum(np.asarray(x, dtype=float), 0.0))
+
+    def ppf(self, q):
+        return -np.log1p(-np.asarray(q, dtype=float))
+
+    def isf(self, q):
+        return -np.log(np.asarray(q, dtype=float))
+
+    def differential_entropy(self):
+        return float(np.log2(np.e))
+
+    def partial_moments(self, lower, upper, about=0.0):
+        mass = self.sf(lower) - self.sf(upper)
         return np.stack([mass, np.full_like(mass, np.nan), np.full_like(mass, np.nan)])

@@ -4,11 +4,12 @@ import itertools
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from bitlaw.theory.limits import Component, ComponentTable, allocate
 from bitlaw.theory.limits._exact_allocation import solve_core
 from bitlaw.theory.limits._hull import lower_hulls
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from .naive import best_choice, hull_losses
 
@@ -87,6 +88,24 @@ def test_dynamic_programming_improves_a_bad_choice_to_the_best(table, part):
     wanted = best_choice(*rows(table), budget)
     assert loss[found].sum() == pytest.approx(wanted, rel=1e-12)
     assert bits[found].sum() <= budget * (1 + 1e-11)
+
+
+@settings(max_examples=100)
+@given(st.integers(0, 2**32 - 1), st.floats(0, 1))
+def test_dynamic_programming_finds_the_best_from_the_second_best(seed, part):
+    rng = np.random.default_rng(seed)
+    bits, loss = rng.integers(1, 9, (5, 3)).astype(float), rng.exponential(size=(5, 3))
+    budget = float(np.floor(bits.min(axis=1).sum() + part * np.ptp(bits, axis=1).sum())) + 1
+    choices = np.array(list(itertools.product(range(3), repeat=5)))
+    spent = bits[np.arange(5), choices].sum(axis=1)
+    lost = loss[np.arange(5), choices].sum(axis=1)
+    order = [k for k in np.argsort(lost) if spent[k] <= budget]
+    table = ComponentTable.from_arrays(bits, loss)
+    offsets, slope = table.offsets, allocate(table, budget).slope
+    second = offsets[:-1] + choices[order[min(1, len(order) - 1)]]
+    found = solve_core(offsets, bits.ravel(), loss.ravel(), second, budget, slope)
+    if slope > 0:
+        assert loss.ravel()[found].sum() == pytest.approx(lost[order[0]], rel=1e-12)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 12))
@@ -294,6 +313,14 @@ def test_a_swap_is_found():
     result = allocate(parts, 4)
     assert result.choices.tolist() == [0, 1]
     assert result.loss == pytest.approx(17.9)
+
+
+def test_one_format_for_all_is_the_fallback_where_pairs_of_moves_do_not_reach_it():
+    rates = [[7, 10], [1, 7], [2, 7], [9, 3], [11, 4]]
+    losses = [[11, 3], [11, 5], [10, 4], [8, 8], [0, 9]]
+    result = allocate(ComponentTable.from_arrays(rates, losses), 31)
+    assert result.uniform.choice == 1
+    assert result.loss == result.uniform.loss == 29
 
 
 def test_feasible_range_is_stated():

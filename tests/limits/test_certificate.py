@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from bitlaw.theory import Laplace, StudentT, Uniform
 from bitlaw.theory.limits import _kernels, distortion_rate
 from bitlaw.theory.limits._atoms import atom_layout
@@ -11,8 +14,6 @@ from bitlaw.theory.limits._layout import cover, density_layout
 from bitlaw.theory.limits._panels import density_panels
 from bitlaw.theory.limits._reproduction import Reproduction
 from bitlaw.theory.limits._tangent import tangent
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from ..laws import symmetric
 from .disguised import Disguised, Undeclared

@@ -1,10 +1,13 @@
 """Test channels between finite alphabets: closed forms of textbook sources, gaps, bad arguments."""
 
+import importlib
+
 import numpy as np
 import pytest
-from bitlaw.theory.limits import finite_alphabet
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from bitlaw.theory.limits import finite_alphabet
 
 from .naive import blahut
 
@@ -42,6 +45,16 @@ def test_laplace_law_under_absolute_error_is_the_logarithm_of_the_distortion():
     assert abs(errors[1]) < 6e-3
     assert errors[0] / errors[1] == pytest.approx(4, rel=0.1)
     assert abs(errors[1] - (errors[0] - errors[1]) / 3) < 2e-4
+
+
+def test_gap_is_honest_for_a_bad_output_law(monkeypatch):
+    module = importlib.import_module("bitlaw.theory.limits.finite_alphabet")
+    good = finite_alphabet([0.7, 0.2, 0.1], 1 - np.eye(3), 2.0)
+    even = module.fit_masses
+    monkeypatch.setattr(module, "fit_masses", lambda problem, gap: even(problem, 10.0))
+    bad = finite_alphabet([0.7, 0.2, 0.1], 1 - np.eye(3), 2.0)
+    excess = bad.rate + 2 * bad.distortion - good.rate - 2 * good.distortion
+    assert 1e-3 < excess <= bad.gap
 
 
 @settings(max_examples=20)

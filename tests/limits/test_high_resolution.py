@@ -2,6 +2,10 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import gamma
+
 from bitlaw.theory import (
     Empirical,
     GeneralisedNormal,
@@ -25,12 +29,9 @@ from bitlaw.theory.limits import (
     power_integral,
     shannon_lower_bound,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy.special import gamma
 
 from ..laws import rescaled, symmetric
-from .disguised import Disguised
+from .disguised import Disguised, Exponential
 
 powers = st.floats(0.2, 2)
 
@@ -82,6 +83,8 @@ def test_a_law_without_symmetry_has_the_same_integrals():
     assert power_integral(Disguised(StudentT(4), 2.0), 1 / 3) == pytest.approx(
         power_integral(StudentT(4), 1 / 3), rel=1e-11
     )
+    # The integral of exp(-x / 3) is 3, all of it on one side.
+    assert panter_dite(Exponential(), 1) == pytest.approx(27 / 12, rel=1e-13)
 
 
 @pytest.mark.parametrize(

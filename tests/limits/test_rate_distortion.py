@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from bitlaw.theory import (
     Empirical,
     GeneralisedNormal,
@@ -20,11 +23,9 @@ from bitlaw.theory.limits import (
     shannon_lower_bound,
     shannon_lower_bound_rate,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from ..laws import rescaled, stds, symmetric
-from .disguised import Disguised, GaussianPair, Undeclared
+from .disguised import Disguised, Exponential, GaussianPair, Undeclared
 from .naive import blahut
 
 LAWS = {
@@ -50,7 +51,10 @@ def test_gaussian_is_the_closed_form(std, rate):
     limit = distortion_rate(Normal(std), rate)
     assert limit.distortion == pytest.approx(std**2 * 4.0**-rate, rel=1e-14)
     assert limit.lower == limit.upper == limit.distortion
-    assert rate_distortion(Normal(std), limit.distortion).rate == pytest.approx(rate, abs=1e-12)
+    assert limit.slope == pytest.approx(2 * np.log(2) * limit.distortion)
+    back = rate_distortion(Normal(std), limit.distortion)
+    assert back.rate == pytest.approx(rate, abs=1e-12)
+    assert rate < 1e-9 or back.slope == pytest.approx(limit.slope, rel=1e-12)
 
 
 @pytest.mark.parametrize("rate", [0.05, 0.5, 1, 2, 4, 8, 16])
@@ -152,6 +156,16 @@ def test_shifted_law_has_the_same_limit(law):
     assert two.distortion == pytest.approx(one.distortion, rel=1e-6)
     assert two.lower <= one.upper
     assert one.lower <= two.upper
+
+
+def test_a_law_without_symmetry_is_bracketed():
+    law = Exponential()
+    for rate in (0.3, 2.0, 6.0):
+        limit = distortion_rate(law, rate)
+        assert limit.bracket_bits < 1e-6
+        assert shannon_lower_bound(law, rate) <= limit.lower
+        # A one-sided law is a two-sided one and its sign, which costs a bit.
+        assert limit.lower <= distortion_rate(Laplace(np.sqrt(2)), rate).upper
 
 
 def test_a_cusp_is_found_where_it_is_not_declared():

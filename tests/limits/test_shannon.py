@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from bitlaw.theory import Empirical, Laplace, Normal, Uniform
-from bitlaw.theory.limits import shannon_lower_bound, shannon_lower_bound_rate
 from hypothesis import given
 from hypothesis import strategies as st
+
+from bitlaw.theory import Empirical, Laplace, Normal, Uniform
+from bitlaw.theory.limits import shannon_lower_bound, shannon_lower_bound_rate
 
 from ..laws import rescaled, stds, symmetric
 

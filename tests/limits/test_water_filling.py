@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from bitlaw.theory.limits import covariance_water_filling, reverse_water_filling
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.linalg import toeplitz
+
+from bitlaw.theory.limits import covariance_water_filling, reverse_water_filling
 
 from .naive import clipped_rates
 

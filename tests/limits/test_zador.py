@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from bitlaw.theory import Empirical, Laplace, Normal
-from bitlaw.theory.limits import panter_dite, shannon_lower_bound, zador, zador_constant
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from bitlaw.theory import Empirical, Laplace, Normal
+from bitlaw.theory.limits import panter_dite, shannon_lower_bound, zador, zador_constant
 
 from ..laws import symmetric
 
@@ -31,6 +32,12 @@ def test_lattices_have_their_printed_second_moments(dimension):
     assert constant.lattice_value == pytest.approx(PRINTED[dimension], abs=1.1e-5)
     assert constant.sphere_bound <= constant.lattice_value
     assert constant.least == min(constant.lattice_value, constant.random_bound)
+
+
+def test_random_bound_in_closed_form():
+    assert zador_constant(1).random_bound == pytest.approx(0.5, rel=1e-14)
+    assert zador_constant(2).random_bound == pytest.approx(1 / (2 * np.pi), rel=1e-14)
+    assert zador_constant(2).sphere_bound == pytest.approx(1 / (4 * np.pi), rel=1e-14)
 
 
 @given(st.integers(1, 3000))

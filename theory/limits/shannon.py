@@ -74,7 +74,7 @@ def shannon_lower_bound(source: Source, rate: float) -> float:
     """
     law, rate = checked_source(source), checked_amount("rate", rate)
     exponent = 2 * (law.differential_entropy() - rate) - math.log2(2 * math.pi * math.e)
-    return min(math.exp2(exponent), law.std**2) if exponent < 1023 else law.std**2
+    return min(math.exp2(exponent), law.std**2)  # above it by rounding only
 
 
 def shannon_lower_bound_rate(source: Source, distortion: float) -> float:

@@ -16,9 +16,7 @@ from .shannon import checked_amount
 
 __all__ = ["WaterFilling", "covariance_water_filling", "reverse_water_filling"]
 
-_SINGULAR = (
-    1e-13  # least eigenvalue over largest: below, rounding of the matrix decides; tenfold less is noise
-)
+_SINGULAR = 1e-13  # least eigenvalue over n times the largest; tenfold less is rounding of the matrix
 
 
 @dataclass(frozen=True, eq=False)
