@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from .._arguments import check_positive
 from .._typing import ArrayLike, FloatArray
 from .base import Source
 from .inversion import lower_quantile, upper_quantile
@@ -93,7 +94,8 @@ class Mixture(Source):
     def logpdf(self, x: ArrayLike) -> FloatArray:
         """Natural logarithm of the density at x."""
         terms = [np.log(w) + c.logpdf(x) for w, c in zip(self.weights, self.components, strict=True)]
-        return np.asarray(np.logaddexp.reduce(terms))
+        with np.errstate(invalid="ignore"):  # the logarithm is NaN where x is
+            return np.asarray(np.logaddexp.reduce(terms))
 
     def cdf(self, x: ArrayLike) -> FloatArray:
         """P(X <= x)."""
@@ -144,15 +146,17 @@ def _checked(
     components: Sequence[Source], weights: Sequence[float]
 ) -> tuple[tuple[Source, ...], tuple[float, ...]]:
     try:
-        laws, numbers = tuple(components), tuple(float(w) for w in weights)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"components and weights must be sequences of sources and numbers: {error}") from None
-    if not laws or len(laws) != len(numbers):
-        raise ValueError(f"weights must match one or more components, got {len(laws)} and {len(numbers)}")
+        laws, entries = tuple(components), tuple(weights)
+    except TypeError as error:
+        raise TypeError(f"components and weights must be sequences: {error}") from None
+    if not laws or len(laws) != len(entries):
+        raise ValueError(f"weights must match one or more components, got {len(laws)} and {len(entries)}")
     for law in laws:
         if not isinstance(law, Source) or law.discrete:
             raise TypeError(f"components must be sources with a density, got {law!r}")
+    numbers = [check_positive("weights", weight) for weight in entries]
     total = sum(numbers)
-    if not (all(w > 0.0 for w in numbers) and np.isfinite(total)):
-        raise ValueError(f"weights must be positive and finite, got {numbers}")
-    return laws, tuple(w / total for w in numbers)
+    shares = tuple(number / total for number in numbers)
+    if not min(shares) > 0.0:
+        raise ValueError(f"weights must not vanish beside their sum, got {numbers}")
+    return laws, shares

@@ -55,12 +55,8 @@ class Truncated(Source):
     def __post_init__(self) -> None:
         if not isinstance(self.source, Source) or self.source.discrete:
             raise TypeError(f"source must be a source with a density, got {self.source!r}")
-        for name in ("lower", "upper"):
-            value = getattr(self, name)
-            try:
-                object.__setattr__(self, name, float(value))
-            except (TypeError, ValueError):
-                raise TypeError(f"{name} must be a number, got {value!r}") from None
+        object.__setattr__(self, "lower", _number("lower", self.lower))
+        object.__setattr__(self, "upper", _number("upper", self.upper))
         if not self.lower < self.upper:
             raise ValueError(f"lower must be below upper, got {self.lower} and {self.upper}")
         mass = float(self.source.probability(self.lower, self.upper))
@@ -143,12 +139,21 @@ class Truncated(Source):
         low, high = self.support
         from_below = below * self._mass + self.source.cdf(low)
         from_above = above * self._mass + self.source.sf(high)
-        x = np.where(
-            from_below < from_above,
-            self.source.ppf(np.minimum(from_below, 1.0)),
-            self.source.isf(np.minimum(from_above, 1.0)),
-        )
-        return np.where((below >= 0.0) & (above >= 0.0), np.clip(x, low, high), np.nan)
+        with np.errstate(all="ignore"):
+            x = np.where(
+                from_below < from_above,
+                self.source.ppf(np.minimum(from_below, 1.0)),
+                self.source.isf(np.minimum(from_above, 1.0)),
+            )
+            x = self._polished(np.clip(x, low, high), below, above)
+        x = np.where(below == 0.0, low, np.where(above == 0.0, high, np.clip(x, low, high)))
+        return np.where((below >= 0.0) & (above >= 0.0), x, np.nan)
+
+    def _polished(self, x: FloatArray, below: FloatArray, above: FloatArray) -> FloatArray:
+        """One Newton step: the quantile of a narrow interval is finer than the source's probabilities."""
+        excess = np.where(below < above, self.cdf(x) - below, above - self.sf(x))
+        moved = x - excess / self.pdf(x)
+        return np.where(np.isfinite(moved), moved, x)
 
     @cached_property
     def _entropy(self) -> float:
@@ -172,3 +177,12 @@ class Truncated(Source):
         x = np.asarray(x, dtype=np.float64)
         outside = (x < self.lower) | (x > self.upper)
         return np.where(outside, 0.0, self.source.distortion_density(x) / self._mass)
+
+
+def _number(name: str, value: object) -> float:
+    if isinstance(value, (bool, str, bytes)):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a number, got {value!r}") from None

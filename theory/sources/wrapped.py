@@ -7,6 +7,7 @@ standard deviation, moments and entropy come from them.  Tail probabilities and 
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -37,8 +38,10 @@ class Wrapped(Source):
 
     def __post_init__(self) -> None:
         low, high = self.support
+        if not low < high:
+            raise ValueError(f"the distribution must have parameters in their range, got {self._name}")
         ends = {end for end in (low, high) if math.isfinite(end)}
-        inside = {float(point) for point in self.breakpoints if low < point < high}
+        inside = {point for point in _points(self.breakpoints) if low < point < high}
         object.__setattr__(self, "breakpoints", tuple(sorted(ends | inside)))
         power = tail_power(self.pdf, self._edges, (low, high))
         if not power > _LEAST_POWER:
@@ -101,7 +104,9 @@ class Wrapped(Source):
         return self._ask("isf", q)
 
     def _ask(self, method: str, x: ArrayLike) -> FloatArray:
-        with np.errstate(all="ignore"):
+        # Some of scipy's special functions warn through Python rather than through numpy's error state.
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             answer = getattr(self.distribution, method)(np.asarray(x, dtype=np.float64))
         return np.asarray(answer, dtype=np.float64)
 
@@ -122,6 +127,16 @@ class Wrapped(Source):
         a, b, c, shape = checked_cells(lower, upper, about)
         with np.errstate(all="ignore"):
             return moments_over(self.pdf, self._edges, a, b, c).reshape((3, *shape))
+
+
+def _points(breakpoints: Sequence[float]) -> tuple[float, ...]:
+    try:
+        points = tuple(float(point) for point in breakpoints)
+    except (TypeError, ValueError):
+        raise TypeError(f"breakpoints must be a sequence of numbers, got {breakpoints!r}") from None
+    if any(math.isnan(point) for point in points):
+        raise ValueError(f"breakpoints must be numbers, got {points}")
+    return points
 
 
 def from_scipy(distribution: Any, *, log_concave: bool = False, breakpoints: Sequence[float] = ()) -> Wrapped:
@@ -161,4 +176,4 @@ def from_scipy(distribution: Any, *, log_concave: bool = False, breakpoints: Seq
     """
     if not all(hasattr(distribution, name) for name in _NEEDED):
         raise TypeError(f"distribution must be a frozen continuous scipy.stats law, got {distribution!r}")
-    return Wrapped(distribution, bool(log_concave), tuple(breakpoints))
+    return Wrapped(distribution, bool(log_concave), breakpoints)  # type: ignore[arg-type]
