@@ -31,8 +31,8 @@ def checked_cells(
 def _real(name: str, value: ArrayLike) -> FloatArray:
     try:
         array = np.asarray(value)
-        if array.dtype.kind == "c":
-            raise TypeError("complex numbers have no order")
+        if array.dtype.kind not in "fiubV":  # V: bfloat16 and its like
+            raise TypeError(f"got {array.dtype} in {value!r}")
         return np.asarray(array, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name} must be an array of real numbers: {error}") from None
