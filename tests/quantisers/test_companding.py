@@ -65,7 +65,7 @@ def test_layouts_are_those_of_orr_ribar_and_luschi(layout, ends, levels):
         (GeneralisedNormal(1.5), None),
         (Logistic(), None),
     ],
-    ids=str,
+    ids=["normal", "laplace", "student-t", "generalised-normal", "logistic"],
 )
 def test_cube_root_codepoints_are_quantiles_of_the_cube_root_density(source, tilted):
     codepoints = compand(source, 16).codepoints
