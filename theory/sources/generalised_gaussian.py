@@ -16,7 +16,6 @@ import math
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from functools import cached_property
-from itertools import pairwise
 
 import numpy as np
 from scipy import special
@@ -31,6 +30,7 @@ __all__ = ["GeneralisedNormal"]
 
 _LEAST_BETA = 0.01  # below, the scale and the tails together exceed the range of double precision
 _FLAT = 1e-8  # exponent below which two terms of its series are exact to rounding
+_ANALYTIC = (1.0, 2.0, 3.0, 4.0)  # exponents without a branch point at 0, seen from one side
 _TERMS = 20  # of the exponential series at y <= 1: 1/20! is below 1e-18
 
 
@@ -134,6 +134,8 @@ class GeneralisedNormal(ScaleFamily):
         # points bear, and for beta >= 8 how far the flat top reaches.
         beta, growth = self.beta, min(8.0, max(3.0, 40.0 / self.beta))
         end = self._knee * (self._rate * z**beta + growth) ** (1.0 / beta)
+        if beta in _ANALYTIC:
+            return np.asarray(end - z)
         width = np.minimum(min(6.0, 8.0 / beta) * z, end - z)
         return np.maximum(width, self._knee * 0.002 ** (1.0 / beta) - z) if beta >= 8.0 else width
 
@@ -152,14 +154,15 @@ class GeneralisedNormal(ScaleFamily):
         return out
 
     def _wide_moments(self, a: FloatArray, b: FloatArray, c: FloatArray) -> FloatArray:
-        if a.size == 1:  # see `ScaleFamily._panel_moments`
-            return self._wide_moments(a.repeat(2), b.repeat(2), c.repeat(2))[:, :1]
-        knee = self._knee
-        raw = self._series_moments(np.minimum(b, knee)) - self._series_moments(np.minimum(a, knee))
-        out = self._tail_moments(np.maximum(a, knee), np.maximum(b, knee), c)
-        out[0] += raw[0]
-        out[1] += raw[1] - c * raw[0]
-        out[2] += raw[2] + c * (c * raw[0] - 2.0 * raw[1])
+        knee, out = self._knee, np.zeros((3, a.size))
+        far, near = (b > knee).nonzero()[0], (a < knee).nonzero()[0]
+        if far.size:
+            out[:, far] = self._tail_moments(np.maximum(a[far], knee), b[far], c[far])
+        if near.size:
+            raw = self._series_moments(np.minimum(b[near], knee)) - self._series_moments(a[near])
+            out[0, near] += raw[0]
+            out[1, near] += raw[1] - c[near] * raw[0]
+            out[2, near] += raw[2] + c[near] * (c[near] * raw[0] - 2.0 * raw[1])
         return out
 
     @cached_property
@@ -174,29 +177,29 @@ class GeneralisedNormal(ScaleFamily):
         return np.asarray(sums * self._peak * np.stack((z, z * z, z**3)))
 
     @cached_property
-    def _exponent_panels(self) -> tuple[tuple[float, float], ...]:
-        # Multiples and widths in y: a panel ends at 8 times its start (branch point) or 40 further (decay).
+    def _exponent_panels(self) -> tuple[FloatArray, FloatArray]:
+        # Starts and widths in y: a panel ends at 8 times its start (branch point) or 40 further (decay).
         power = max(3.0 / self.beta - 1.0, 0.0)
         end, edges = power + 45.0 + 6.0 * math.sqrt(power), [1.0]
         while edges[-1] < end:
             edges.append(min(8.0 * edges[-1], edges[-1] + 40.0))
-        return tuple((start - 1.0, stop - start) for start, stop in pairwise(edges))
+        return np.array(edges[:-1])[:, None] - 1.0, np.diff(edges)[:, None]
 
     def _tail_moments(self, a: FloatArray, b: FloatArray, c: FloatArray) -> FloatArray:
         start = self._rate * a**self.beta
         length = self._rate * b**self.beta - start
-        nodes, weights = legendre_rule(24)
-        out = np.zeros((3, a.size))
-        for lead, width in self._exponent_panels:
-            shift = np.minimum(lead, length)
-            span = np.minimum(width, length - shift)
-            t = shift + nodes * span
-            y = start + t
-            step = a * np.expm1(np.log1p(t / start) / self.beta)
-            term = np.exp(-y) * (a + step) / y * weights
-            for k in range(3):
-                out[k] += term.sum(axis=0) * span
-                term *= step + (a - c)
+        leads, widths = self._exponent_panels
+        shift = np.minimum(leads, length)
+        span = np.minimum(widths, length - shift)
+        nodes, weights = (column[:, :, None] for column in legendre_rule(24))
+        t = shift + nodes * span  # nodes, panels, cells
+        step = a * np.expm1(np.log1p(t / start) / self.beta)
+        term = np.exp(-(start + t)) * (a + step) / (start + t) * weights
+        step += a - c
+        out = np.empty((3, a.size))
+        for k in range(3):
+            out[k] = (term.sum(axis=0) * span).sum(axis=0)
+            term *= step
         out *= self._peak / self.beta
         return out
 
