@@ -6,6 +6,9 @@ import mpmath as mp
 import numpy as np
 import pytest
 import scipy.stats
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
 from bitlaw.theory import (
     Empirical,
     Laplace,
@@ -21,8 +24,6 @@ from bitlaw.theory import (
     from_scipy,
     lloyd_max,
 )
-from hypothesis import assume, given
-from hypothesis import strategies as st
 
 from ..laws import symmetric
 

@@ -6,6 +6,10 @@ import time
 import numpy as np
 import pytest
 import scipy.stats
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import special
+
 from bitlaw.theory import (
     GeneralisedNormal,
     Laplace,
@@ -19,9 +23,6 @@ from bitlaw.theory import (
     from_scipy,
     lloyd_max,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy import special
 
 INF = math.inf
 
