@@ -20,13 +20,15 @@ from .._arrays import as_real, raise_not_finite
 from .._typing import ArrayLike, FloatArray, IntArray
 from ._integers import checked_integer
 from .scalar import Design
-from .vector_kernels import nearest_codewords
+from .vector_kernels import nearest_codewords, nearest_in_block
 
 __all__ = ["VectorQuantiser", "lbg"]
 
 # Distance between the halves of a split cell, in standard deviations of the cell.  Ten times less slows the
 # first iterations, ten times more starts them further from the cell's own optimum.
 _SPLIT = 0.1
+# Differences to compute below which waking the other cores takes longer than the search.
+_WORTH_THREADS = 100_000
 # Iterations between two doublings of the codebook, and their tolerance: a start need not be converged.
 _SPLIT_ITERATIONS, _SPLIT_TOLERANCE = 8, 1e-3
 
@@ -200,7 +202,8 @@ def _iterated(
 
 def _nearest(x: FloatArray, weight: FloatArray, codebook: FloatArray) -> tuple[NDArray[np.int32], FloatArray]:
     index, error = np.empty(len(x), np.int32), np.empty(len(x))
-    nearest_codewords(x, weight, codebook, index, error)
+    search = nearest_codewords if x.size * len(codebook) > _WORTH_THREADS else nearest_in_block
+    search(x, weight, codebook, index, error)
     return index, error
 
 

@@ -9,14 +9,15 @@ import numpy as np
 
 from .._compiled import kernel, parallel_kernel
 
-__all__ = ["nearest_codewords"]
+__all__ = ["nearest_codewords", "nearest_in_block"]
 
 # Vectors searched side by side, so that the innermost loop is vector instructions; four registers of eight.
 _LANES = 32
 
 
 @kernel
-def _nearest_block(x: Any, weights: Any, codebook: Any, index: Any, error: Any) -> None:
+def nearest_in_block(x: Any, weights: Any, codebook: Any, index: Any, error: Any) -> None:
+    """As `nearest_codewords`, all vectors side by side on one core."""
     count, dimension = x.shape
     columns, metric = x.T.copy(), weights.T.copy()
     distance = np.empty(count)
@@ -46,4 +47,4 @@ def nearest_codewords(x: Any, weights: Any, codebook: Any, index: Any, error: An
     for block in numba.prange((count + _LANES - 1) // _LANES):
         first = block * _LANES
         last = min(first + _LANES, count)
-        _nearest_block(x[first:last], weights[first:last], codebook, index[first:last], error[first:last])
+        nearest_in_block(x[first:last], weights[first:last], codebook, index[first:last], error[first:last])
