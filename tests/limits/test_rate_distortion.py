@@ -4,17 +4,21 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import beta, gamma
 
 from bitlaw.theory import (
     Empirical,
     GeneralisedNormal,
     Laplace,
     Logistic,
+    Mixture,
     Normal,
     StudentT,
+    Truncated,
     Uniform,
     entropy_constrained,
     evaluate,
+    from_scipy,
     lloyd_max,
 )
 from bitlaw.theory.limits import (
@@ -25,7 +29,7 @@ from bitlaw.theory.limits import (
 )
 
 from ..laws import rescaled, stds, symmetric
-from .disguised import Disguised, Exponential, GaussianPair, Undeclared
+from .disguised import Disguised, Exponential, GaussianPair, Undeclared, Weighted
 from .naive import blahut
 
 LAWS = {
@@ -158,6 +162,24 @@ def test_shifted_law_has_the_same_limit(law):
     assert one.lower <= two.upper
 
 
+@pytest.mark.parametrize("rate", [0.3, 2.0, 5.0])
+@pytest.mark.parametrize(
+    "law",
+    [
+        Mixture([Normal(0.001), Laplace(1.0)], [0.5, 0.5]),
+        Mixture([StudentT(3), Uniform(0.3)], [0.3, 0.7]),
+        Truncated(StudentT(3), -1.0, 30.0),
+        from_scipy(gamma(0.5)),
+    ],
+    ids=["two scales", "tails and edges", "truncated", "pole at zero"],
+)
+def test_any_density_is_bracketed(law, rate):
+    limit = distortion_rate(law, rate)
+    assert limit.bracket_bits < 1e-6
+    assert shannon_lower_bound(law, rate) <= limit.lower <= limit.upper
+    assert limit.upper < law.std**2 * 4.0**-rate
+
+
 def test_a_law_without_symmetry_is_bracketed():
     law = Exponential()
     for rate in (0.3, 2.0, 6.0):
@@ -274,6 +296,10 @@ def test_bad_distortions_are_named(distortion, error, match):
 
 
 def test_bad_sources_are_named():
+    with pytest.raises(ValueError, match=r"density that holds all its mass; .* missing near x = 1"):
+        distortion_rate(from_scipy(beta(0.5, 0.5)), 2)
+    with pytest.raises(TypeError, match="source must weight all errors alike"):
+        distortion_rate(Weighted(Normal()), 2)
     with pytest.raises(TypeError, match=r"source must be a Source, such as Laplace\(\), got \[1.0, 2.0\]"):
         distortion_rate([1.0, 2.0], 1)
     with pytest.raises(ValueError, match=r"at most 4000 distinct values .* got 5000"):

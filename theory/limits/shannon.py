@@ -11,16 +11,30 @@ from __future__ import annotations
 import math
 from numbers import Real
 
+import numpy as np
+
 from ..sources import Source
 
 __all__ = ["checked_amount", "checked_source", "shannon_lower_bound", "shannon_lower_bound_rate"]
 
 
 def checked_source(source: object, name: str = "source") -> Source:
-    """Return the source, or raise TypeError."""
+    """Return the source, or raise TypeError.
+
+    A source that weights its errors is refused: its distortion is not that of its density.
+    """
     if not isinstance(source, Source):
         raise TypeError(f"{name} must be a Source, such as Laplace(), got {source!r}")
+    if _weights_errors(source):
+        raise TypeError(f"{name} must weight all errors alike, got {source!r}")
     return source
+
+
+def _weights_errors(source: Source) -> bool:
+    if source.discrete or type(source).distortion_density is Source.distortion_density:
+        return False
+    points = source.ppf(np.array([0.011, 0.23, 0.41, 0.67, 0.93]))
+    return not np.allclose(source.distortion_density(points), source.pdf(points), rtol=1e-9, atol=0.0)
 
 
 def checked_amount(name: str, value: object, *, zero: bool = True) -> float:
