@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from os import PathLike
 
-from . import codepoint_spacing, gap_to_bound, normal_cube_root, power_sweep, rate_distortion
+from . import (
+    beyond_scalar,
+    codepoint_spacing,
+    gap_to_bound,
+    normal_cube_root,
+    power_sweep,
+    rate_distortion,
+    water_filling,
+)
 from .render import FigureModule, RenderedFigure, render_all
 
 __all__ = ["FIGURES", "FigureModule", "RenderedFigure", "render"]
@@ -16,6 +24,8 @@ FIGURES: dict[str, FigureModule] = {
     "power_sweep": power_sweep,
     "rate_distortion": rate_distortion,
     "gap_to_bound": gap_to_bound,
+    "beyond_scalar": beyond_scalar,
+    "water_filling": water_filling,
 }
 
 

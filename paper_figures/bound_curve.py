@@ -11,9 +11,10 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-from bitlaw.theory import Normal, Source, distortion_rate
 from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import CubicHermiteSpline
+
+from bitlaw.theory import Normal, Source, distortion_rate
 
 __all__ = ["RATES", "bound_rate"]
 

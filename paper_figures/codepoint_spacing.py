@@ -10,8 +10,9 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from bitlaw.theory import compand, evaluate, lloyd_max
 from numpy.typing import NDArray
+
+from bitlaw.theory import compand, evaluate, lloyd_max
 
 from .laws import LAPLACE, NORMAL, Law, student_t
 from .style import BLACK, panels, styled

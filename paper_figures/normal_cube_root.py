@@ -12,8 +12,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from bitlaw.theory import ScalarQuantiser, compand, evaluate, lloyd_max
 from numpy.typing import NDArray
+
+from bitlaw.theory import ScalarQuantiser, compand, evaluate, lloyd_max
 
 from .laws import NORMAL
 from .style import BLACK, BLUE, GREY, ORANGE, panels, styled

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
+
 from bitlaw.theory import (
     ScalarQuantiser,
     Source,
@@ -16,7 +18,6 @@ from bitlaw.theory import (
     shannon_lower_bound,
     uniform,
 )
-from numpy.typing import NDArray
 
 from .bound_curve import bound_rate
 from .laws import LAPLACE, NORMAL, Law, student_t

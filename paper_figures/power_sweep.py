@@ -18,6 +18,8 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
+
 from bitlaw.theory import (
     Evaluation,
     Source,
@@ -28,7 +30,6 @@ from bitlaw.theory import (
     lloyd_max,
     uniform,
 )
-from numpy.typing import NDArray
 
 from .laws import LAPLACE, NORMAL, Law, student_t
 from .style import BLACK, BLUE, GREY, ORANGE, PURPLE, panels, styled

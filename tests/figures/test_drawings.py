@@ -6,8 +6,9 @@ import sys
 
 import matplotlib
 import pytest
-from bitlaw.paper_figures import FIGURES, RenderedFigure, render
 from matplotlib.figure import Figure
+
+from bitlaw.paper_figures import FIGURES, RenderedFigure, render
 
 NAMES = list(FIGURES)
 

@@ -1,13 +1,18 @@
 """The numbers in the figures: against published values, closed forms and laws of the theory."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
+
 from bitlaw.paper_figures import (
+    beyond_scalar,
     codepoint_spacing,
     gap_to_bound,
     normal_cube_root,
     power_sweep,
     rate_distortion,
+    water_filling,
 )
 from bitlaw.paper_figures.bound_curve import RATES, bound_rate
 from bitlaw.paper_figures.operating_points import METHODS
@@ -154,6 +159,61 @@ def test_shannon_bound_is_exact_for_the_normal_and_below_for_the_others(reached)
     assert reached[0].shannon == pytest.approx(reached[0].bound.distortion, rel=1e-9)
     for result in reached[1:]:
         assert (result.shannon <= result.bound.distortion * (1 + 3e-4)).all()  # the curve is good to 2e-4 bit
+
+
+def test_lattices_and_trellises_close_the_gap_in_the_known_order():
+    points = beyond_scalar.compute().points
+    for column in range(3):
+        gaps = {name: row[column].gap for name, row in points.items()}
+        slack = {name: 4 * row[column].error for name, row in points.items()}
+        fixed, coded = list(points)[:3], list(points)[3:]
+        for names in (fixed, coded):
+            for worse, better in pairwise(names):
+                assert gaps[better] < gaps[worse] + slack[better] + slack[worse], (better, worse)
+        assert all(gaps[name] > -slack[name] for name in gaps)
+
+
+def test_lattice_gaps_of_the_normal_are_near_those_of_their_second_moments():
+    # log2(2 pi e G) / 2 with the second moments printed by Conway and Sloane (1999), table 2.3.
+    moments = {"D4": 0.0766032, "E8": 0.0716821, "Leech": 0.0657709}
+    points = beyond_scalar.compute().points
+    for name, moment in moments.items():
+        (row,) = [row for key, row in points.items() if name in key]
+        limit = np.log2(2 * np.pi * np.e * moment) / 2
+        assert row[0].gap == pytest.approx(limit, abs=4 * row[0].error + 0.005)  # 2 bits are not many
+
+
+def test_scalar_rows_are_those_of_the_gap_figure(reached):
+    points = beyond_scalar.compute().points
+    for column, result in enumerate(reached):
+        for name, curve in (
+            ("Lloyd-Max", "Lloyd-Max"),
+            ("entropy-constrained scalar", "entropy-constrained"),
+        ):
+            index = np.argmin(np.abs(result.curves[curve].rate - 2.0))
+            assert points[name][column].gap == pytest.approx(result.curves[curve].gap[index], abs=1e-9)
+
+
+def test_eigenvalues_of_the_autoregression_have_its_determinant():
+    data = water_filling.compute()
+    assert data.variances.mean() == pytest.approx(1.0, rel=1e-12)
+    assert np.log(data.variances).sum() == pytest.approx(
+        (water_filling.SIZE - 1) * np.log(1 - water_filling.CORRELATION**2), rel=1e-9
+    )
+
+
+def test_water_stands_at_one_level_and_the_rest_keeps_its_variance():
+    data = water_filling.compute()
+    assert data.distortions == pytest.approx(np.minimum(data.variances, data.level), rel=1e-12)
+    assert (data.variances < data.level).any()
+    assert np.log2(data.variances / data.distortions).mean() / 2 == pytest.approx(0.4, rel=1e-12)
+
+
+def test_water_filling_saves_the_ratio_of_the_means_at_high_rate():
+    data = water_filling.compute()
+    assert (data.filled <= data.equal * (1 + 1e-12)).all()
+    ratio = np.exp(np.log(data.variances).mean()) / data.variances.mean()
+    assert data.filled[-1] / data.equal[-1] == pytest.approx(ratio, rel=1e-9)
 
 
 def test_gaps_are_those_of_evaluate_where_it_has_a_closed_form(reached):
