@@ -31,6 +31,9 @@ class Source(ABC):
         Mean and standard deviation, in the units of the data.
     support : tuple of float
         Smallest closed interval (possibly infinite) that holds all the mass.
+    breakpoints : tuple of float
+        Points inside or at the ends of the support where the density is not analytic, ascending: where a
+        quadrature over the law must be cut.
     symmetric : bool
         The law of x equals the law of -x, and the methods honour it to the last bit.
     log_concave : bool
@@ -66,7 +69,7 @@ class Source(ABC):
 
     @property
     def breakpoints(self) -> tuple[float, ...]:
-        """Points inside or at the ends of the support where the density is not analytic, ascending."""
+        """Points where the density is not analytic."""
         return ()
 
     @property
