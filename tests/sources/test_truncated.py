@@ -10,18 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bitlaw.theory import (
-    Empirical,
     Laplace,
     Mixture,
     Normal,
     StudentT,
     Truncated,
     Uniform,
-    compand,
-    entropy_constrained,
-    evaluate,
     from_scipy,
-    lloyd_max,
 )
 
 from ..laws import log_concave, symmetric
@@ -361,93 +356,3 @@ def test_values_that_are_not_numbers_have_no_density():
         assert np.isfinite(method([0.5, 1.0])[0])
     assert cut.cdf([-1.0, 0.0, 1.0, 2.0, INF]).tolist() == [0, 0, 1, 1, 1]
     assert cut.sf([-INF, -1.0, 0.0, 1.0, 2.0]).tolist() == [1, 1, 1, 0, 0]
-
-
-CUTS = {
-    "half normal": Truncated(Normal(), 0.0, INF),
-    "far tail": Truncated(Normal(), 8.0, INF),
-    "symmetric": Truncated(Laplace(), -2.0, 2.0),
-    "heavy": Truncated(StudentT(3.0), -5.0, 60.0),
-    "narrow": Truncated(Normal(), 1.0, 1.0 + 2.0**-20),
-}
-
-
-@pytest.mark.parametrize("name", CUTS)
-@pytest.mark.parametrize("levels", [2, 5, 64])
-def test_lloyd_max_converges_on_truncated_laws(name, levels):
-    law = CUTS[name]
-    quantiser = lloyd_max(law, levels)
-    assert quantiser.design.status == "converged"
-    floor = 4 * 2.0**-52 * abs(law.mean) * levels / law.std  # a codepoint is no finer than its own rounding
-    assert evaluate(quantiser, law).centroid_residual < max(1e-12, floor)
-    assert law.support[0] < quantiser.codepoints[0]
-    assert quantiser.codepoints[-1] < law.support[1]
-
-
-def test_two_levels_of_the_exponential_law_solve_its_equation():
-    """Codepoints at g and g + 2 where the memoryless upper cell starts at g + 1 = t."""
-    law = Truncated(Laplace(math.sqrt(2)), 0.0, INF)
-    threshold = float(mp.findroot(lambda t: t / (mp.exp(t) - 1) + t - 2, 1.6))
-    quantiser = lloyd_max(law, 2)
-    assert quantiser.thresholds[0] == pytest.approx(threshold, rel=1e-12)
-    assert quantiser.codepoints == pytest.approx([threshold - 1, threshold + 1], rel=1e-12)
-
-
-@pytest.mark.parametrize("name", ["half normal", "symmetric", "heavy"])
-@pytest.mark.parametrize("rate", [1.0, 4.0])
-def test_entropy_constrained_designs_of_truncated_laws_meet_their_rate(name, rate):
-    law = CUTS[name]
-    result = evaluate(entropy_constrained(law, rate=rate), law)
-    assert result.entropy == pytest.approx(rate, abs=1e-9)
-    assert result.centroid_residual < 1e-9
-
-
-@pytest.mark.parametrize("name", CUTS)
-def test_companding_stays_inside_the_interval(name):
-    law = CUTS[name]
-    codepoints = compand(law, 16).codepoints
-    assert (np.diff(codepoints) > 0).all()
-    assert law.support[0] < codepoints[0]
-    assert codepoints[-1] < law.support[1]
-
-
-@pytest.mark.parametrize("bad", [Normal, 3, None, "normal", Empirical([1.0, 2.0])])
-def test_a_source_without_a_density_is_refused(bad):
-    with pytest.raises(TypeError, match="source must be a source with a density"):
-        Truncated(bad, 0.0, 1.0)
-
-
-@pytest.mark.parametrize("name", ["lower", "upper"])
-@pytest.mark.parametrize("bad", ["a", "1", None, [1.0, 2.0], 1j, True])
-def test_ends_that_are_not_numbers_are_refused(name, bad):
-    ends = {"lower": -1.0, "upper": 2.0, name: bad}
-    with pytest.raises(TypeError, match=f"{name} must be a number, got"):
-        Truncated(Normal(), **ends)
-
-
-@pytest.mark.parametrize(
-    ("lower", "upper"), [(1.0, 1.0), (2.0, 1.0), (math.nan, 1.0), (0.0, math.nan), (INF, INF), (-INF, -INF)]
-)
-def test_empty_intervals_are_refused(lower, upper):
-    with pytest.raises(ValueError, match=r"lower must be below upper, got"):
-        Truncated(Normal(), lower, upper)
-
-
-@pytest.mark.parametrize(("law", "lower", "upper"), [(Uniform(), 2.0, 3.0), (Normal(), 50.0, INF)])
-def test_intervals_without_mass_are_refused(law, lower, upper):
-    with pytest.raises(ValueError, match="must hold some mass"):
-        Truncated(law, lower, upper)
-
-
-def test_cells_with_bad_ends_are_refused():
-    cut = Truncated(Normal(), 0.0, 1.0)
-    with pytest.raises(ValueError, match="lower must not exceed upper"):
-        cut.partial_moments(3.0, 2.0)
-    with pytest.raises(ValueError, match="NaN"):
-        cut.partial_moments(np.nan, 0.0)
-    with pytest.raises(ValueError, match="about must be finite"):
-        cut.partial_moments(0.0, 1.0, INF)
-    with pytest.raises(TypeError, match="upper must be an array of real numbers"):
-        cut.partial_moments(0.0, "b")
-    assert cut.partial_moments([], []).shape == (3, 0)
-    assert (cut.partial_moments([-3.0, 1.0], [0.0, INF]) == 0).all()
