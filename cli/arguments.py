@@ -19,11 +19,14 @@ __all__ = [
     "integers",
     "positive_list",
     "subparser",
+    "workers_for",
 ]
 
 # Above this a range such as 2-70000 is a slip of the pen.
 _MOST_LISTED = 4096
-# Each process holds its own copy of the compiled theory; beyond this many none of the work is long enough.
+# A process takes a second to start, and a table's row a tenth of one on average: fewer rows are not worth it,
+# and beyond so many processes no work here is long enough.
+_TASKS_PER_WORKER = 20
 _MOST_WORKERS = 8
 
 EXAMPLES_HEADING = "examples:"
@@ -64,10 +67,14 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workers",
         type=whole("workers", 1),
-        default=min(_cores(), _MOST_WORKERS),
         metavar="N",
-        help="processes that share the work (default: one a core, %(default)s here)",
+        help="processes that share the work (default: as many as it is worth, one a core at most)",
     )
+
+
+def workers_for(asked: int | None, tasks: int) -> int:
+    """Number of processes for a number of tasks."""
+    return asked or max(1, min(_cores(), _MOST_WORKERS, tasks // _TASKS_PER_WORKER))
 
 
 def whole(name: str, least: int) -> Callable[[str], int]:

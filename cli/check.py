@@ -21,8 +21,8 @@ EXAMPLES = """\
       a codebook of one number a line, on Gaussian values
   bitlaw check design.json --source student-t:5 --tolerance 30
       one that 'bitlaw design --json' wrote; up to 30% above the optimum pass
-  bitlaw check nf4.txt --data weights.npz:layer0 --json
-      on the values of a tensor"""
+  bitlaw check nf4.txt --data weights.npz:layer0 --tolerance 20 --json
+      on the values of a tensor, against the best codebook for these very values"""
 
 _DESCRIPTION = """\
 Judge a codebook at the scale that suits the source best, against the Lloyd-Max codebook of as many levels.

@@ -80,7 +80,13 @@ def _from_json(text: str, path: str) -> list[float]:
         content = content.get("codepoints") if isinstance(content, dict) else None
     if not isinstance(content, list):
         raise UsageError(f'{path}: expected a list of numbers, or an object with "codepoints"')
-    for k, value in enumerate(content):
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise UsageError(f"{path}: codepoint {k} is {json.dumps(value)[:40]}, not a number")
-    return [float(value) for value in content]
+    return [_real(value, path, k) for k, value in enumerate(content)]
+
+
+def _real(value: Any, path: str, place: int) -> float:
+    if not isinstance(value, bool) and isinstance(value, int | float):
+        try:
+            return float(value)
+        except OverflowError:
+            pass
+    raise UsageError(f"{path}: codepoint {place} is {json.dumps(value)[:40]}, not a real number in range")

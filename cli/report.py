@@ -38,7 +38,7 @@ __all__ = ["add_parser", "run"]
 EXAMPLES = """\
   bitlaw report
       everything, into report/index.html; one to two minutes on two cores
-  bitlaw report --output mine --data weights.npz --figures none --levels 4,16 --rates 1,2 --bits 4
+  bitlaw report --output mine --data weights.npz --bits 4 --sources laplace --rates 1,2 --figures none
       a small one, about one's own tensors"""
 
 _DESCRIPTION = """\

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from bitlaw.theory.tables import (
     lloyd_max_table,
 )
 
-from .arguments import add_workers, integers, positive_list, subparser
+from .arguments import add_workers, integers, positive_list, subparser, workers_for
 from .files import make_folder, write_file
 from .output import Table, csv_text, json_text, number, show
 from .progress import progress_bars
@@ -38,9 +39,9 @@ Compute certified tables: Lloyd-Max quantisers by levels and entropy-constrained
 
 Each row carries its distortion, the residual of its conditions of optimality, why it is the global optimum,
 and the Shannon lower bound. All laws have unit variance. Defaults:
-  levels   {",".join(map(str, TABLE_LEVELS))}
-  rates    {",".join(f"{rate:g}" for rate in TABLE_RATES)}
-  sources  {",".join(map(source_name, TABLE_SOURCES))}
+  levels   {", ".join(map(str, TABLE_LEVELS))}
+  rates    {", ".join(f"{rate:g}" for rate in TABLE_RATES)}
+  sources  {textwrap.fill(", ".join(map(source_name, TABLE_SOURCES)), 98, subsequent_indent=" " * 11)}
 Files of the same names in the folder are replaced; others are left alone."""
 
 Tables = dict[str, list[TableRow]]
@@ -90,13 +91,20 @@ def run(args: argparse.Namespace) -> int:
 
 def compute_tables(args: argparse.Namespace) -> Tables:
     """Rows of both tables, with progress on standard error."""
+    sources, levels, rates = args.sources, args.levels, args.rates
     with progress_bars() as bars:
         return {
             "lloyd_max": lloyd_max_table(
-                args.sources, args.levels, workers=args.workers, progress=bars.bar("Lloyd-Max")
+                sources,
+                levels,
+                workers=workers_for(args.workers, len(sources) * len(levels)),
+                progress=bars.bar("Lloyd-Max"),
             ),
             "entropy_constrained": entropy_constrained_table(
-                args.sources, args.rates, workers=args.workers, progress=bars.bar("entropy-constrained")
+                sources,
+                rates,
+                workers=workers_for(args.workers, len(sources) * len(rates)),
+                progress=bars.bar("entropy-constrained"),
             ),
         }
 

@@ -1,14 +1,8 @@
 """How good is a given codebook: its best scale, what it wastes, and how far it is from the optimum.
 
 Codebooks are published up to a scale: as numbers in [-1, 1] that a block's largest magnitude is multiplied
-by, or as small integers.  A codebook is therefore judged at the scale that suits the source best.  With
-nearest-neighbour encoding the thresholds move with the scale and drop out of the derivative,
-
-    D'(s) = -2 sum_i q_i integral over cell i of (x - s q_i) f(x) dx,
-
-so the best scale is a root of a function that is integrated exactly.  The catch is that D can have several
-minima, where one codepoint or another takes over the bulk: the scales are scanned first, from where the
-largest codepoint lies deep inside the bulk to where the smallest lies far out in the tail.
+by, or as small integers.  A codebook is therefore judged at the scale that suits the source best, with every
+value encoded to its nearest codepoint.
 
 A codepoint is dead when the others do its work: its removal, with its cell divided between its neighbours,
 raises the distortion by less than a thousandth of the mean share of a cell.
@@ -20,28 +14,21 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize
 
 from .._arguments import MAX_LEVELS
 from .._arrays import as_real, finite, raise_not_finite
 from .._typing import ArrayLike, FloatArray
-from ..sources import Empirical, Source
+from ..sources import Source
+from .codebook_scale import best_scale, cell_edges
 from .evaluation import entropy_bits
 from .lloyd_max import lloyd_max
-from .scalar import ScalarQuantiser, midpoints
+from .scalar import ScalarQuantiser
 
 __all__ = ["CodebookCheck", "check_codebook"]
 
-# Scales tried, per octave, before the minima are refined.  Tuned: uniform codebooks have one minimum,
-# floating-point formats a few that lie an octave apart; with 80 the answers are the same.
-_SCAN_PER_OCTAVE = 8
-# Local minima of the scan that come within this factor of the best are refined.
-_WORTH_REFINING = 1.05
 # A removal that costs less than this part of the mean distortion of a cell makes a codepoint dead.  Removing
 # any codepoint of an optimum costs about one part or more, so tenfold larger or smaller changes little.
 _DEAD_SHARE = 1e-3
-# Steps of the alternation between cells and scale on data; it ends by itself when no sample moves.
-_MAX_ALTERNATIONS = 10_000
 # Distortions agree to rounding within this part.
 _ROUNDING = 1e-11
 
@@ -130,8 +117,9 @@ def check_codebook(codepoints: ArrayLike, source: Source) -> CodebookCheck:
     Returns
     -------
     CodebookCheck
-        The scale solves its condition to rounding for a law with a density; on data no sample changes its
-        cell at it.  On data the optimum is the exact one (dynamic programming).
+        The scale solves its condition to rounding for a law with a density.  On data it is the best of all
+        while distinct values times levels stay below four million, and a fixed point for its own cells above;
+        the optimum is the exact one (dynamic programming).
 
     Raises
     ------
@@ -157,7 +145,7 @@ def check_codebook(codepoints: ArrayLike, source: Source) -> CodebookCheck:
         raise TypeError(f"source must be a Source, such as Normal(), got {source!r}")
     ordered = np.sort(given)
     distinct, counts = np.unique(given, return_counts=True)
-    scale = _best_scale(source, distinct)
+    scale = best_scale(source, distinct)
     masses, errors = _cells(source, distinct * scale)
     distortion = float(errors.sum())
     optimum, certificate = _optimum(source, len(ordered), distortion)
@@ -192,67 +180,11 @@ def _checked(codepoints: ArrayLike) -> FloatArray:
     return array + 0.0  # a negative zero is zero
 
 
-def _edges(points: FloatArray) -> FloatArray:
-    return np.concatenate([[-np.inf], midpoints(points), [np.inf]])
-
-
 def _cells(source: Source, points: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Probability and distortion of each cell of ascending codepoints."""
-    edges = _edges(points)
+    edges = cell_edges(points)
     errors: FloatArray = source.partial_moments(edges[:-1], edges[1:], points)[2]
     return source.probability(edges[:-1], edges[1:]), errors
-
-
-def _derivative(source: Source, points: FloatArray, scale: float) -> float:
-    """Minus half the derivative of the distortion with respect to the scale."""
-    edges = _edges(points * scale)
-    return float(np.sum(points * source.partial_moments(edges[:-1], edges[1:], points * scale)[1]))
-
-
-def _best_scale(source: Source, points: FloatArray) -> float:
-    scales = _scanned_scales(source, points)
-    costs = np.array([_cells(source, points * scale)[1].sum() for scale in scales])
-    inner = costs[1:-1]
-    lowest = (inner < costs[:-2]) & (inner <= costs[2:]) & (inner <= _WORTH_REFINING * costs.min())
-    if not lowest.any():
-        raise ValueError(
-            "codepoints: no positive scale suits the source (are all signs the wrong way round?)"
-        )
-    refine = _settled_scale if isinstance(source, Empirical) else _stationary_scale
-    found = [refine(source, points, *scales[k : k + 3]) for k in np.flatnonzero(lowest)]
-    return min(found, key=lambda scale: float(_cells(source, points * scale)[1].sum()))
-
-
-def _scanned_scales(source: Source, points: FloatArray) -> FloatArray:
-    """Scales from the largest codepoint inside the bulk to the smallest in the far tail, ends included."""
-    magnitudes = np.abs(points[points != 0])
-    spread = math.hypot(source.std, source.mean)
-    low, high = spread / (8 * magnitudes.max()), 32 * spread / magnitudes.min()
-    while _derivative(source, points, low) <= 0 and low > 1e-9 * spread / magnitudes.max():
-        low /= 2
-    return np.geomspace(low / 2, high, int(_SCAN_PER_OCTAVE * math.log2(2 * high / low)) + 2)
-
-
-def _stationary_scale(source: Source, points: FloatArray, low: float, middle: float, high: float) -> float:
-    """Root of the derivative between scales around a minimum."""
-    if not _derivative(source, points, low) > 0 > _derivative(source, points, high):
-        return middle
-    return float(
-        optimize.brentq(lambda s: _derivative(source, points, s), low, high, xtol=1e-300, rtol=9e-16)
-    )
-
-
-def _settled_scale(source: Source, points: FloatArray, low: float, middle: float, high: float) -> float:
-    """Best scale for the cells, best cells for the scale, until the samples keep their cells."""
-    scale = middle
-    for _ in range(_MAX_ALTERNATIONS):
-        edges = _edges(points * scale)
-        mass, first, _ = source.partial_moments(edges[:-1], edges[1:])
-        new = float(np.sum(points * first) / np.sum(points * points * mass))
-        if new == scale:
-            break
-        scale = new
-    return scale
 
 
 def _dead(source: Source, points: FloatArray, scale: float, errors: FloatArray) -> tuple[float, ...]:
@@ -260,7 +192,7 @@ def _dead(source: Source, points: FloatArray, scale: float, errors: FloatArray) 
     if len(points) < 3:
         return ()
     q = points * scale
-    edges = _edges(q)
+    edges = cell_edges(q)
     below = np.concatenate([q[1:2], q[:-1]])  # the neighbours that take over; the ends have one
     above = np.concatenate([q[1:], q[-2:-1]])
     split = np.clip(below / 2 + above / 2, edges[:-1], edges[1:])
