@@ -20,6 +20,7 @@ from bitlaw.theory import (
     a_law,
     compand,
     evaluate,
+    from_scipy,
     half_step_compander,
     lloyd_max,
     mu_law,
@@ -224,3 +225,11 @@ def test_impossible_mu_law_parameters_are_refused(bad):
 def test_an_a_below_one_is_refused():
     with pytest.raises(ValueError, match="a must be at least 1"):
         a_law(Normal(), 8, a=0.5)
+
+
+def test_a_pole_of_the_density_is_no_obstacle():
+    pole = from_scipy(stats.gamma(0.5))
+    quantiser = lloyd_max(pole, 8)
+    assert quantiser.design.status == "converged"
+    best = evaluate(quantiser, pole).distortion
+    assert best < evaluate(compand(pole, 8), pole).distortion < 1.2 * best

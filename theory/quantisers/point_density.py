@@ -155,8 +155,10 @@ def _panel_integrals(source: Source, power: float) -> tuple[FloatArray, FloatArr
 def _integrate(source: Source, power: float, lower: FloatArray, upper: FloatArray) -> FloatArray:
     half = ((upper - lower) / 2)[..., None]
     x = lower[..., None] + half * (1 + _NODES)
-    with np.errstate(divide="ignore"):
-        return np.asarray(np.sum(np.exp(power * source.logpdf(x)) * half * _WEIGHTS, axis=-1))
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        pieces = np.exp(power * source.logpdf(x)) * half * _WEIGHTS
+    # A node so close to a pole that it falls on it belongs to a panel of no width.
+    return np.asarray(np.sum(np.nan_to_num(pieces, nan=0.0, posinf=0.0), axis=-1))
 
 
 def _invert_in_panel(
