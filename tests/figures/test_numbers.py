@@ -20,7 +20,7 @@ from bitlaw.theory import Laplace, Normal, StudentT, distortion_rate, evaluate, 
 
 # Lloyd-Max distortion of 16 levels, by forty-digit arithmetic (Max 1960 prints 0.009497, a few units low).
 GAUSSIAN_16 = 0.0095010080
-LAPLACE_16 = 0.015372527059868
+LAPLACE_16, LAPLACE_16_OUTERMOST = 0.015372527059868, 4.431071804830
 
 GISH_PIERCE = 0.25461433482006296  # log2(2 pi e / 12) / 2
 
@@ -69,6 +69,13 @@ def test_heavier_tails_take_wider_outer_steps():
     normal, laplace, student = codepoint_spacing.compute().spacings
     assert normal.lloyd_max[0] < laplace.lloyd_max[0] < student.lloyd_max[0]
     assert laplace.lloyd_max_error**2 == pytest.approx(LAPLACE_16, rel=1e-12)
+
+
+def test_steps_add_up_to_the_known_span_of_the_codepoints():
+    laplace = codepoint_spacing.compute().spacings[1]
+    cube_root = 3 / 2**0.5 * np.log(17 / 2)  # quantile 16/17 of a Laplace law of three times the scale
+    assert laplace.cube_root.sum() == pytest.approx(2 * cube_root, rel=1e-12)
+    assert laplace.lloyd_max.sum() == pytest.approx(2 * LAPLACE_16_OUTERMOST, rel=1e-9)
 
 
 def test_spacing_names_seven_degrees_of_freedom():
@@ -135,6 +142,12 @@ def test_methods_are_ordered_at_their_own_measure_of_rate(reached):
         optimum, coded = result.curves["entropy-constrained"], result.curves["uniform, entropy-coded"]
         assert optimum.rate == pytest.approx(coded.rate, abs=1e-9)
         assert (optimum.distortion <= coded.distortion * (1 + 1e-9)).all()
+
+
+def test_uniform_errors_of_the_normal_are_those_of_max_1960(reached):
+    curve = reached[0].curves["uniform"]
+    for bits, printed in ((2, 0.1188), (3, 0.03744), (4, 0.01154)):  # table II
+        assert curve.distortion[list(curve.rate).index(bits)] == pytest.approx(printed, rel=5e-4)
 
 
 def test_coded_quantisers_settle_a_quarter_bit_above_the_bound(reached):
