@@ -18,6 +18,7 @@ from bitlaw.theory import (
     shannon_lower_bound,
 )
 from bitlaw.theory.limits import GISH_PIERCE_GAP, gish_pierce, panter_dite
+from bitlaw.theory.quantisers import comparison
 from bitlaw.theory.quantisers.comparison import compare, nearest_levels
 
 SCALAR = (
@@ -146,7 +147,9 @@ def test_exact_data_have_no_signal_to_noise_ratio_in_json(bitlaw, workspace):
     assert rows["Lloyd-Max"]["snr_db"] is None
 
 
-def test_vector_quantisers_lie_between_the_scalar_ones_and_the_bound(bitlaw):
+def test_vector_quantisers_lie_between_the_scalar_ones_and_the_bound(bitlaw, monkeypatch):
+    monkeypatch.setattr(comparison, "_TRAINING", 2**14)
+    monkeypatch.setattr(comparison, "_MEASURED", 2**16)
     outcome = bitlaw("limits", "--source", "normal", "--rate", 2, "--vector", "--seed", 3, "--json")
     measured = {name: row for name, row in methods(outcome).items() if row["kind"] == "measured"}
     assert len(measured) == 6
@@ -159,7 +162,9 @@ def test_vector_quantisers_lie_between_the_scalar_ones_and_the_bound(bitlaw):
     assert fine["distortion"] < coarse["distortion"]
 
 
-def test_another_seed_is_another_measurement_and_the_same_seed_the_same():
+def test_another_seed_is_another_measurement_and_the_same_seed_the_same(monkeypatch):
+    monkeypatch.setattr(comparison, "_TRAINING", 2**13)
+    monkeypatch.setattr(comparison, "_MEASURED", 2**13)
     first, again, other = (compare(Normal(), 2.5, vector=True, seed=seed) for seed in (0, 0, 1))
     assert first.reached == again.reached
     assert first.reached != other.reached
