@@ -197,6 +197,12 @@ def test_no_scale_on_data_is_better(data, codebook, weighted):
     assert found.distortion == pytest.approx(error(np.multiply(codebook, found.scale), source), rel=1e-12)
 
 
+def test_zero_among_the_data_keeps_its_cell_at_every_scale():
+    # scale 3: errors 0, 1, 0, 1 of -3, -1, 0, 1; were zero thought to lie in the cell of -1, 2 would look better
+    found = check_codebook([-1, 0], Empirical([-3, -1, 0, 1], [7, 7, 6, 6]))
+    assert (found.scale, found.distortion) == (3.0, 0.5)
+
+
 def test_alternation_on_many_data_settles_at_a_scale_best_for_its_own_cells(monkeypatch):
     source = Empirical(np.random.default_rng(6).standard_normal(5000))
     codebook = np.arange(-2.0, 3)

@@ -14,6 +14,7 @@ from bitlaw.theory import (
     GeneralisedNormal,
     Laplace,
     Normal,
+    ScalarQuantiser,
     StudentT,
     Uniform,
     entropy_constrained,
@@ -26,6 +27,7 @@ from bitlaw.theory.quantisers.entropy_constrained_newton import (
     condition_derivative,
     conditions_of,
     make_cells,
+    unfold,
 )
 from tests.laws import LOG_CONCAVE, rescaled, stds, unbounded
 
@@ -175,6 +177,16 @@ def test_the_second_derivative_is_that_of_the_conditions(seed, slope, fold):
             make_cells(Normal(), down, fold), slope
         )
         np.testing.assert_allclose(matrix[:, k], change / (2 * h), rtol=1e-6, atol=1e-7)
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from(["full", "odd", "even"]))
+def test_folded_cells_have_the_distortion_and_entropy_of_the_whole(seed, fold):
+    t = np.cumsum(np.random.default_rng(seed).uniform(0.2, 0.9, 5)) - (1.5 if fold == "full" else 0.0)
+    cells = make_cells(Laplace(), t, fold)
+    whole = evaluate(ScalarQuantiser(*unfold(cells)), Laplace())
+    assert cells.distortion == pytest.approx(whole.distortion, rel=1e-12)
+    assert cells.entropy == pytest.approx(whole.entropy, rel=1e-12)
+    assert whole.centroid_residual < 1e-12
 
 
 @pytest.mark.parametrize("source", [Normal(), Laplace(), StudentT(5)], ids=str)

@@ -164,8 +164,14 @@ def test_repeated_codepoints_are_two_codes():
 def test_residuals_notice_a_moved_threshold():
     quantiser = lloyd_max(Normal(), 4)
     moved = ScalarQuantiser(quantiser.codepoints, quantiser.thresholds + 0.01)
-    assert evaluate(moved, Normal()).threshold_residual > 0.01
+    half_gap = np.min(np.diff(quantiser.codepoints)) / 2
+    assert evaluate(moved, Normal()).threshold_residual == pytest.approx(0.01 / half_gap, rel=1e-12)
     assert evaluate(moved, Normal()).centroid_residual > 1e-3
+
+
+def test_the_signal_to_noise_ratio_is_in_decibels_of_power():
+    # Max (1960): 4 levels on a Gaussian give 0.1175 of the variance, which is 9.30 dB.
+    assert evaluate(lloyd_max(Normal(3.0), 4), Normal(3.0)).snr_db == pytest.approx(9.3003, abs=5e-5)
 
 
 def test_a_uniform_grid_is_not_at_its_centroids():
