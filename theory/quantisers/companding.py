@@ -72,7 +72,7 @@ def compand(
     --------
     >>> from bitlaw.theory import Laplace, compand
     >>> compand(Laplace(), 4).codepoints.round(4)
-    array([-1.9437, -0.4733,  0.4733,  1.9437])
+    array([-1.9437, -0.4734,  0.4734,  1.9437])
     """
     levels = check_levels(levels)
     check_choice("layout", layout, ("symmetric", "asymmetric", "repeat_zero"))

@@ -98,7 +98,7 @@ def a_law(source: Source, levels: int, *, a: float = 87.6, peak: float | None = 
     --------
     >>> from bitlaw.theory import Laplace, a_law
     >>> a_law(Laplace(), 4, peak=4.0).codepoints.round(4)
-    array([-1.0191, -0.0624,  0.0624,  1.0191])
+    array([-1.0183, -0.066 ,  0.066 ,  1.0183])
     """
     a = check_positive("a", a)
     if a < 1:
