@@ -21,7 +21,7 @@ __all__ = ["add_parser", "run"]
 EXAMPLES = """\
   bitlaw limits --source normal --rate 2
       the bound at 2 bits (distortion 0.0625), and how far above it each method is
-  bitlaw limits --source laplace --distortion 0.05 --json
+  bitlaw limits --source student-t:5 --distortion 0.05 --json
       the rate that a distortion needs, and what methods reach at it, every digit as JSON
   bitlaw limits --source normal --rate 2 --vector --csv
       also lattices and trellises, measured on draws"""

@@ -9,6 +9,7 @@ from . import (
     beyond_scalar,
     codepoint_spacing,
     gap_to_bound,
+    high_resolution,
     normal_cube_root,
     power_sweep,
     rate_distortion,
@@ -24,6 +25,7 @@ FIGURES: dict[str, FigureModule] = {
     "power_sweep": power_sweep,
     "rate_distortion": rate_distortion,
     "gap_to_bound": gap_to_bound,
+    "high_resolution": high_resolution,
     "beyond_scalar": beyond_scalar,
     "water_filling": water_filling,
 }

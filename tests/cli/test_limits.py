@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from bitlaw.theory import (
-    Laplace,
     Normal,
     StudentT,
     distortion_rate,
@@ -49,8 +48,8 @@ def test_at_two_bits_of_a_gaussian_the_published_numbers_are_printed(bitlaw):
 
 
 def test_numbers_are_those_of_the_library(bitlaw):
-    law = Laplace(3.0)
-    outcome = bitlaw("limits", "--source", "laplace", "--std", 3, "--rate", 3, "--json")
+    law = StudentT(5, std=3.0)
+    outcome = bitlaw("limits", "--source", "student-t:5", "--std", 3, "--rate", 3, "--json")
     bound, exact = json.loads(outcome.out)["bound"], distortion_rate(law, 3.0)
     assert (bound["lower"], bound["upper"]) == (exact.lower, exact.upper)
     assert bound["shannon_lower_bound"] == shannon_lower_bound(law, 3.0)
@@ -68,8 +67,8 @@ def test_numbers_are_those_of_the_library(bitlaw):
 
 
 def test_a_distortion_asks_for_its_least_rate(bitlaw):
-    outcome = bitlaw("limits", "--source", "laplace", "--distortion", 0.05, "--json")
-    content, exact = json.loads(outcome.out), rate_distortion(Laplace(), 0.05)
+    outcome = bitlaw("limits", "--source", "student-t:5", "--distortion", 0.05, "--json")
+    content, exact = json.loads(outcome.out), rate_distortion(StudentT(5), 0.05)
     assert content["needed"] == {
         "distortion": 0.05,
         "rate": exact.rate,
