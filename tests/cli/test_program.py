@@ -15,7 +15,12 @@ from bitlaw.cli.main import build_parser
 COMMANDS = ("design", "tables", "check", "fit", "limits", "figures", "report")
 
 # Examples that compute everything: they are parsed, not run.
-LONG = ("bitlaw tables --output tables", "bitlaw report", "bitlaw figures --output figures --json")
+LONG = (
+    "bitlaw tables --output tables",
+    "bitlaw report",
+    "bitlaw figures --output figures --json",
+    "bitlaw limits --source normal --rate 2 --vector --csv",
+)
 
 
 def parsers():
