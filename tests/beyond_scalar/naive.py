@@ -1,5 +1,6 @@
 """Slow plain oracles of the kernels beyond one dimension."""
 
+import heapq
 from itertools import product
 
 import numpy as np
@@ -19,6 +20,24 @@ def parity_check_holds(states, codebooks, branches):
         if total % 2:
             return False
     return True
+
+
+def squared_free_distance(trellis):
+    """Least squared distance between two paths that part and meet again, in steps of the union of codebooks.
+
+    The code is linear, so one of the paths may be the one of zeros: Dijkstra's search for the other.
+    """
+    weight = {(0, 0): 0, (0, 1): 1, (1, 0): 4, (1, 1): 1}  # branch, codebook -> distance of D0 to its subset
+    queue, done = [(4, int(trellis.next_state[0, 1]))], set()
+    while True:
+        distance, state = heapq.heappop(queue)
+        if state == 0:
+            return distance
+        if state not in done:
+            done.add(state)
+            for branch in (0, 1):
+                step = weight[branch, state & 1]
+                heapq.heappush(queue, (distance + step, int(trellis.next_state[state, branch])))
 
 
 def trellis_walk(quantiser, indices):

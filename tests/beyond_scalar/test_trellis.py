@@ -11,7 +11,7 @@ from bitlaw.theory.quantisers import TrellisQuantiser, measure, trellis_coded
 from bitlaw.theory.quantisers import trellis_kernels as kernels
 from bitlaw.theory.quantisers.trellis_codes import STATES, ungerboeck
 
-from .naive import best_trellis_cost, parity_check_holds, trellis_cost, trellis_walk
+from .naive import best_trellis_cost, parity_check_holds, squared_free_distance, trellis_cost, trellis_walk
 
 TABLE = json.loads((Path(__file__).parent / "marcellin_fischer_1990.json").read_text())["snr_db"]
 UNIFORM = np.array([[-1.5, -0.5, 0.5, 1.5], [-1.0, 0.0, 1.0, 2.0]])
@@ -40,6 +40,15 @@ def test_every_path_obeys_the_parity_check_of_its_code(states):
     assert parity_check_holds(states, codebooks, branches)
     branches[100] = 1 - branches[100]
     assert not parity_check_holds(states, codebooks, branches)
+
+
+# Ungerboeck's criterion: his codes have the largest free distance of their size.
+FREE_DISTANCE = {4: 9, 8: 10, 16: 11, 32: 13, 64: 14, 128: 16, 256: 17}
+
+
+@pytest.mark.parametrize("states", STATES)
+def test_paths_that_part_stay_as_far_apart_as_the_code_was_made_for(states):
+    assert squared_free_distance(ungerboeck(states)) == FREE_DISTANCE[states]
 
 
 @pytest.mark.parametrize("states", STATES)

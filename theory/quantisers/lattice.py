@@ -148,7 +148,7 @@ def lattice(name: str) -> Lattice:
     Examples
     --------
     >>> round(lattice("E8").second_moment, 7), round(lattice("E8").gap_bits, 4)
-    (0.0716821, 0.1459)
+    (0.0716821, 0.146)
     """
     return _TABLE[check_choice("name", name, LATTICES)]
 

@@ -256,7 +256,7 @@ def rounding_gain(source: Source, rate: float) -> RoundingGain:
     >>> from bitlaw.theory import Laplace
     >>> gain = rounding_gain(Laplace(), 1.0)
     >>> round(gain.nearest, 4), round(gain.optimised, 4), round(gain.entropy_constrained, 4)
-    (0.3179, 0.271, 0.2618)
+    (0.3179, 0.2618, 0.2618)
     """
     bits = check_positive("rate", rate)
     if not 0.05 <= bits <= 8:
