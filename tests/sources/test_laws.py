@@ -128,6 +128,13 @@ def test_quantiles_of_zero_half_and_one_are_ends_and_centre(law):
     assert law.isf([0.0, 0.5, 1.0]).tolist() == [high, 0.0, low]
 
 
+@given(laws, st.integers(1, 2**20 - 1))
+def test_quantiles_of_complementary_probabilities_are_opposite_to_the_last_bit(law, numerator):
+    q = numerator / 2**20  # so that 1 - q is exact
+    assert law.isf(1 - q) == -law.isf(q)
+    assert law.ppf(1 - q) == law.isf(q)
+
+
 @given(laws, st.lists(powers(1e-250, 0.5), min_size=2, max_size=20))
 def test_quantiles_rise_with_probability(law, levels):
     q = np.sort(levels)
@@ -344,19 +351,32 @@ def test_closed_form_of_the_entropy_is_its_integral(law):
     assert by_panels == pytest.approx(law.differential_entropy(), abs=1e-11)
 
 
+def curvature_of_log_density(law, place, step):
+    """Second difference of log f on one side of 0, and what rounding may do to it."""
+    x = np.array([place * (1 - step), place, place * (1 + step)]) * law.std
+    left, middle, right = law.logpdf(x)
+    return left - 2 * middle + right, 1e-14 * (1 + np.abs([left, middle, right]).max())
+
+
 @given(unbounded_laws, st.floats(0.05, 5), st.floats(0.01, 0.5))
-def test_flag_of_log_concavity_agrees_with_the_measured_curvature(law, place, step):
-    middle = law.logpdf(place * law.std)
-    sides = law.logpdf([(place * (1 - step)) * law.std, place * (1 + step) * law.std])
-    curvature = sides.sum() - 2 * middle
-    rounding = 1e-12 * (1 + np.abs(sides).max())
-    if law.log_concave:
-        assert curvature <= rounding
-    elif isinstance(law, GeneralisedNormal):  # convex on each side of its cusp
-        assert curvature >= -rounding
-    else:  # Student's t turns at sqrt(df) of its scale
-        far = 3 * math.sqrt(law.df) * law.std
-        assert law.logpdf([far / 2, 3 * far / 2]).sum() - 2 * law.logpdf(far) > 0
+def test_log_density_of_a_log_concave_law_bends_down(law, place, step):
+    curvature, rounding = curvature_of_log_density(law, place, step)
+    assert curvature <= rounding or not law.log_concave
+
+
+@given(generalised_laws, st.floats(0.05, 5), st.floats(0.1, 0.5))
+def test_log_density_of_a_generalised_normal_law_bends_as_its_flag_says(law, place, step):
+    curvature, rounding = curvature_of_log_density(law, place, step)
+    assume(abs(curvature) > 2 * rounding)
+    assert law.log_concave == (curvature < 0)
+
+
+@given(student_laws, st.floats(0.1, 0.5))
+def test_log_density_of_a_student_t_law_bends_up_in_its_tails(law, step):
+    place = 3 * math.sqrt(law.df)  # it turns at sqrt(df) times the scale, which is below the deviation
+    curvature, rounding = curvature_of_log_density(law, place, step)
+    assert curvature > rounding
+    assert not law.log_concave
 
 
 @given(generalised_laws, places)

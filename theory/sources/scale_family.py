@@ -115,7 +115,7 @@ class ScaleFamily(Source):
         with np.errstate(all="ignore"):
             if not np.count_nonzero(a < 0):
                 return self._moments(a, b, c).reshape((3, *shape))
-            flipped = a + b < 0
+            flipped = b <= 0
             low, high = np.where(flipped, -b, a), np.where(flipped, -a, b)
             sign = np.where(flipped, -1.0, 1.0)
             point = sign * c
