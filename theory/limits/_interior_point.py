@@ -19,6 +19,7 @@ import numpy as np
 from scipy import linalg
 
 from .._typing import FloatArray, IntArray
+from ._banded import banded_cholesky, solve_banded
 from ._kernels import hessian_band, row_products, row_sums
 
 __all__ = ["DenseLikelihood", "Likelihood", "LocalLikelihood", "Masses", "fit_masses"]
@@ -74,10 +75,11 @@ class LocalLikelihood:
     def solver(self, mixture: FloatArray, diagonal: FloatArray) -> Solver:
         """Banded Cholesky factorisation."""
         weights = self.weights / mixture**2
-        band = hessian_band(self.rows, self.first, self.counts, weights, self.size).T
-        band[0] += diagonal + _RIDGE * float(band[0].mean())
-        factor = linalg.cholesky_banded(band, lower=True, overwrite_ab=True, check_finite=False)
-        return lambda right: linalg.cho_solve_banded((factor, True), right, check_finite=False)
+        band = hessian_band(self.rows, self.first, self.counts, weights, self.size)
+        band[:, 0] += diagonal + _RIDGE * float(band[:, 0].mean())
+        if not banded_cholesky(band):
+            raise np.linalg.LinAlgError("the Hessian is not positive definite")
+        return lambda right: np.asarray(solve_banded(band, right))
 
 
 @dataclass(frozen=True)
