@@ -6,7 +6,7 @@ kernels look for NaN and promise the last bit.
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 
@@ -17,11 +17,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def kernel(function: F) -> F:
     """Compile a sequential kernel; the plain Python function stays reachable as `.py_func`."""
-    compiled: F = numba.njit(cache=True, error_model="numpy", nogil=True)(function)
-    return compiled
+    return cast(F, numba.njit(cache=True, error_model="numpy", nogil=True)(function))
 
 
 def parallel_kernel(function: F) -> F:
     """Compile a kernel whose `numba.prange` loops run over all cores."""
-    compiled: F = numba.njit(cache=True, error_model="numpy", nogil=True, parallel=True)(function)
-    return compiled
+    return cast(F, numba.njit(cache=True, error_model="numpy", nogil=True, parallel=True)(function))

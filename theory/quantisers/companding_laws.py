@@ -61,7 +61,7 @@ def mu_law(source: Source, levels: int, *, mu: float = 255.0, peak: float | None
     mu = check_positive("mu", mu)
 
     def expand(y: FloatArray) -> FloatArray:
-        return np.sign(y) * np.expm1(np.abs(y) * np.log1p(mu)) / mu
+        return np.asarray(np.sign(y) * np.expm1(np.abs(y) * np.log1p(mu)) / mu)
 
     return _companded(source, levels, peak, expand, "mu_law")
 
@@ -107,7 +107,7 @@ def a_law(source: Source, levels: int, *, a: float = 87.6, peak: float | None = 
 
     def expand(y: FloatArray) -> FloatArray:
         size = np.abs(y) * scale
-        return np.sign(y) * np.where(size < 1, size, np.exp(size - 1)) / a
+        return np.asarray(np.sign(y) * np.where(size < 1, size, np.exp(size - 1)) / a)
 
     return _companded(source, levels, peak, expand, "a_law")
 
@@ -137,7 +137,7 @@ def _best_peak(source: Source, codepoints: FloatArray, thresholds: FloatArray) -
         peak = float(np.exp(log_peak))
         return evaluate(ScalarQuantiser(peak * codepoints, peak * thresholds), source).distortion
 
-    scan = np.log(source.std) + np.linspace(*np.log(_PEAKS), 40)
+    scan = np.log(source.std) + np.linspace(np.log(_PEAKS[0]), np.log(_PEAKS[1]), 40)
     best = int(np.argmin([distortion(point) for point in scan]))
     bounds = (scan[max(best - 1, 0)], scan[min(best + 1, len(scan) - 1)])
     found = optimize.minimize_scalar(distortion, bounds=bounds, method="bounded", options={"xatol": 1e-9})

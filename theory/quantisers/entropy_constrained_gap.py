@@ -8,7 +8,7 @@ few thresholds and analytic gradients, and polished by Newton's method on the La
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from scipy import optimize
@@ -60,32 +60,31 @@ def _starts(source: Source, levels: int, rate: float) -> list[tuple[Fold, FloatA
     if source.symmetric:
         fold: Fold = "odd" if levels % 2 else "even"
         positive = thresholds[thresholds > 1e-12 * source.std]
-        starts.append((fold, _moved(source, positive, fold, rate, lambda t, s: t * (1 + s))))
+        starts.append((fold, _moved(source, positive, fold, rate, positive)))
     if levels <= _MOST_SKEWED or not source.symmetric:
-        for step in (source.std / levels, -source.std / levels)[: 1 if source.symmetric else 2]:
-            starts.append(("full", _moved(source, thresholds, "full", rate, lambda t, s, d=step: t + s * d)))
+        step = np.full(len(thresholds), source.std / levels)
+        for direction in (step,) if source.symmetric else (step, -step):
+            starts.append(("full", _moved(source, thresholds, "full", rate, direction)))
     return starts
 
 
 def _moved(
-    source: Source,
-    thresholds: FloatArray,
-    fold: Fold,
-    rate: float,
-    move: Callable[[FloatArray, float], FloatArray],
+    source: Source, thresholds: FloatArray, fold: Fold, rate: float, direction: FloatArray
 ) -> FloatArray:
-    """Thresholds moved by the parameter at which the entropy falls to the rate; as they are where it does not."""
+    """Thresholds moved in a direction until the entropy falls to the rate; as they are where it does not."""
 
     def excess(amount: float) -> float:
         with np.errstate(all="ignore"):
-            return make_cells(source, move(thresholds, amount), fold).entropy - rate
+            return make_cells(source, thresholds + amount * direction, fold).entropy - rate
 
     if not len(thresholds) or not excess(0.0) > 0:
         return thresholds
     far = 0.5
     while excess(far) > 0 and far < 1e3:
         far *= 2
-    return move(thresholds, float(optimize.brentq(excess, 0.0, far))) if excess(far) <= 0 else thresholds
+    if excess(far) > 0:
+        return thresholds
+    return np.asarray(thresholds + float(optimize.brentq(excess, 0.0, far)) * direction)
 
 
 def _solve(source: Source, start: FloatArray, fold: Fold, rate: float) -> tuple[Cells, float, float] | None:
@@ -104,13 +103,14 @@ def _solve(source: Source, start: FloatArray, fold: Fold, rate: float) -> tuple[
         cells = cells_of(t)
         return factor * cells.density * (conditions_of(cells, 1.0) - conditions_of(cells, 0.0))
 
+    at_rate: Any = {"type": "eq", "fun": lambda t: cells_of(t).entropy - rate, "jac": entropy_slope}
     with np.errstate(all="ignore"):
         found = optimize.minimize(
             lambda t: cells_of(t).distortion,
             start,
             jac=distortion_slope,
             method="SLSQP",
-            constraints={"type": "eq", "fun": lambda t: cells_of(t).entropy - rate, "jac": entropy_slope},
+            constraints=at_rate,
             options={"maxiter": 100, "ftol": 1e-10 * source.std**2},
         )
         if not np.isfinite(found.x).all() or (np.diff(found.x) <= 0).any():

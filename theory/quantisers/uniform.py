@@ -90,7 +90,9 @@ def uniform(
 def _by_levels(source: Source, levels: int, kind: Kind | None) -> ScalarQuantiser:
     if kind == "mid-rise" and levels % 2:
         raise ValueError(f"levels must be even for kind 'mid-rise', got {levels}")
-    places = np.arange(levels) - (levels // 2 if kind == "mid-tread" else (levels - 1) / 2)
+    places: FloatArray = np.arange(levels, dtype=np.float64) - (
+        levels // 2 if kind == "mid-tread" else (levels - 1) / 2
+    )
     step, iterations = _best_step(source, places)
     design = Design(
         method="uniform",
