@@ -233,3 +233,10 @@ def test_a_pole_of_the_density_is_no_obstacle():
     codepoints = compand(pole, 8).codepoints
     np.testing.assert_allclose(codepoints, cube_root.ppf(np.arange(1, 9) / 9), rtol=1e-7)
     assert lloyd_max(pole, 8).design.status == "converged"
+
+
+@pytest.mark.parametrize("levels", [2, 5, 16])
+def test_half_step_codepoints_of_a_uniform_law_are_the_middles_of_equal_cells(levels):
+    quantiser = half_step_compander(Uniform(std=12**-0.5), levels)
+    np.testing.assert_allclose(quantiser.codepoints, (np.arange(levels) + 0.5) / levels - 0.5, atol=1e-15)
+    np.testing.assert_allclose(quantiser.thresholds, np.arange(1, levels) / levels - 0.5, atol=1e-15)
