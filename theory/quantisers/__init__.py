@@ -11,14 +11,9 @@ from .lattice import Lattice, lattice
 from .lattice_quantiser import EntropyCodedLattice, lattice_quantiser
 from .lloyd_max import lloyd_max
 from .measurement import Measurement, measure
-from .optimised_rounding import (
-    OptimisedRounding,
-    RoundingGain,
-    RoundingResult,
-    optimised_rounding,
-    rounding_gain,
-)
+from .optimised_rounding import OptimisedRounding, RoundingResult, optimised_rounding
 from .point_density import point_density_quantile
+from .rounding_gain import RoundingGain, rounding_gain
 from .scalar import Design, ScalarQuantiser
 from .shift_trellis import ShiftTrellisQuantiser, shift_trellis
 from .spherical_code import SphericalCode, spherical_code

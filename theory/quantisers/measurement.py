@@ -118,6 +118,10 @@ def measure(quantiser: BlockQuantiser, source: Source, *, samples: int = 2**17, 
     ValueError
         If `samples` holds fewer than two blocks.
 
+    Notes
+    -----
+    Not for laws whose errors are weighted (an element divided by its block's scale): all draws count alike.
+
     Examples
     --------
     >>> from bitlaw.theory import Normal
