@@ -79,6 +79,14 @@ def test_a_mid_rise_grid_has_a_threshold_at_zero(source, rate):
     assert evaluate(quantiser, source).entropy == pytest.approx(rate, abs=1e-9)
 
 
+@pytest.mark.parametrize("kind", ["mid-tread", "mid-rise"])
+def test_grids_by_rate_are_equally_spaced_throughout(kind):
+    quantiser = uniform(Laplace(), rate=3.0, kind=kind)
+    step = np.diff(quantiser.thresholds)
+    np.testing.assert_allclose(step, step[0], rtol=1e-9)
+    np.testing.assert_allclose(np.diff(quantiser.codepoints), step[0], rtol=1e-9)
+
+
 def test_the_gap_of_uniform_grids_with_an_entropy_code_tends_to_a_quarter_bit():
     gaps = [
         rate + 0.5 * np.log2(evaluate(uniform(Normal(), rate=rate), Normal()).distortion)
