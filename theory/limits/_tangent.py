@@ -78,21 +78,21 @@ def tangent(layout: Layout, rounds: int = _ROUNDS) -> Tangent:
     mass = np.add.reduceat(
         nodes.masses, np.arange(0, nodes.masses.size, nodes.masses.size // layout.lower.size)
     )
-    reproduction = layout.start
-    best = Tangent(layout, 0.5 / layout.width**2, -np.inf, reproduction)
+    reproduction = best = layout.start
+    lower, least = -np.inf, np.inf
     for count in range(rounds):
         reproduction = reproduction.fitted(nodes.points, nodes.masses, layout.width, _FIT, warm=count > 0)
         scan = scan_dual(layout.scan_points(), *layout.scan_nodes(reproduction), layout.width)
         excess = scan.envelope(layout.lower, layout.upper, _REACH * layout.width)
-        lower = _dual_value(layout, reproduction) - float(mass @ np.log(excess))
-        if lower > best.lower:
-            best = Tangent(layout, best.slope, lower, reproduction)
+        lower = max(lower, _dual_value(layout, reproduction) - float(mass @ np.log(excess)))
         attained = -float(nodes.masses @ np.log(reproduction.at_nodes(nodes.points, layout.width)[0]))
+        if attained < least:
+            least, best = attained, reproduction
         points = _refinement(layout, mass, reproduction, scan)
-        if attained - lower <= _GOAL or not points.size:
+        if least - lower <= _GOAL or not points.size:
             break
         reproduction = reproduction.with_points(points)
-    return best
+    return Tangent(layout, 0.5 / layout.width**2, lower, best)
 
 
 def _dual_value(layout: Layout, reproduction: Reproduction) -> float:
