@@ -1,8 +1,13 @@
 """Exact theory of quantisers: sources, quantisers, limits and fits."""
 
+from .fitting import analyse, analyse_file, fit, fit_all
 from .limits import (
+    Component,
     allocate,
+    covariance_water_filling,
     distortion_rate,
+    gish_pierce,
+    panter_dite,
     rate_distortion,
     reverse_water_filling,
     shannon_lower_bound,
@@ -37,6 +42,7 @@ from .sources import (
 )
 
 __all__ = [
+    "Component",
     "Design",
     "Empirical",
     "Evaluation",
@@ -53,15 +59,22 @@ __all__ = [
     "Uniform",
     "a_law",
     "allocate",
+    "analyse",
+    "analyse_file",
     "compand",
+    "covariance_water_filling",
     "distortion_rate",
     "entropy_constrained",
     "evaluate",
+    "fit",
+    "fit_all",
     "from_scipy",
+    "gish_pierce",
     "globally_optimal",
     "half_step_compander",
     "lloyd_max",
     "mu_law",
+    "panter_dite",
     "rate_distortion",
     "reverse_water_filling",
     "shannon_lower_bound",
