@@ -87,15 +87,19 @@ def show(blocks: Sequence[Block], target: Path | None = None) -> None:
 def _rich(table: Table) -> RichTable:
     drawn = RichTable(box=box.SIMPLE_HEAD, title=escape(table.title) or None, title_justify="left")
     for column in table.columns:
-        drawn.add_column(escape(column), justify="left" if column in table.left else "right")
+        drawn.add_column(escape(column), justify="left" if column in table.left else "right", overflow="fold")
     for row in table.rows:
         drawn.add_row(*map(escape, row))
-    drawn.show_header = any(table.columns)
+    drawn.show_header = _titled(table)
     return drawn
 
 
+def _titled(table: Table) -> bool:
+    return any(map(str.strip, table.columns))
+
+
 def _plain(table: Table) -> str:
-    lines = [list(table.columns), *map(list, table.rows)] if any(table.columns) else [*map(list, table.rows)]
+    lines = [list(table.columns)] * _titled(table) + [*map(list, table.rows)]
     widths = [max(len(line[k]) for line in lines) for k in range(len(table.columns))]
     flush_left = [column in table.left for column in table.columns]
     text = [

@@ -53,8 +53,9 @@ def fit_facts(fits: Sequence[FittedData]) -> list[str]:
         if rows:
             row = min(rows, key=lambda found: abs(found.bits - _SHOWN_BITS))
             facts.append(
-                f"{fitted.data.name}: {row.tensors} tensors. At {row.bits} bits with Lloyd-Max codebooks the "
-                f"measured error lies {100 * row.spread:.1f}% from the predicted one (median)."
+                f"{fitted.data.name}: {row.tensors} tensors of about zero mean among {len(fitted.analyses)}. At "
+                f"{row.bits} bits with Lloyd-Max codebooks the measured error lies {100 * row.spread:.1f}% from the "
+                "predicted one (median)."
             )
     return facts
 

@@ -22,15 +22,15 @@ __all__ = [
 _STYLE = """
 :root { color-scheme: light; }
 body { font: 16px/1.55 system-ui, "Segoe UI", "Helvetica Neue", sans-serif; color: #1c2430; background: #fff;
-  max-width: 74rem; margin: 0 auto; padding: 0 1.25rem 4rem; }
+  max-width: 80rem; margin: 0 auto; padding: 0 1.25rem 4rem; }
 h1 { font-size: 2rem; margin: 2.2rem 0 .2rem; } h2 { font-size: 1.45rem; margin: 3rem 0 .6rem;
   border-bottom: 2px solid #dbe2ea; padding-bottom: .25rem; } h3 { font-size: 1.1rem; margin: 2rem 0 .4rem; }
 p, li { max-width: 48rem; } a { color: #0b5cad; } .lead { font-size: 1.1rem; color: #445; }
 nav a { margin-right: 1.1rem; } ul { padding-left: 1.1rem; }
 .scroll { overflow-x: auto; margin: .8rem 0; }
-table { border-collapse: collapse; font-size: .82rem; font-variant-numeric: tabular-nums; }
+table { border-collapse: collapse; font-size: .8rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; color: #556; padding: .2rem 0 .4rem; font-size: .9rem; }
-th, td { padding: .22rem .6rem; text-align: right; border-bottom: 1px solid #e6ebf1; white-space: nowrap; }
+th, td { padding: .22rem .45rem; text-align: right; border-bottom: 1px solid #e6ebf1; white-space: nowrap; }
 th { background: #f4f7fa; font-weight: 600; white-space: normal; vertical-align: bottom; }
 tbody tr:hover { background: #f8fafc; }
 th.left, td.left { text-align: left; } td.wrap { white-space: normal; min-width: 16rem; }

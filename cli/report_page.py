@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,10 @@ _LEAD = (
     "of their quality, figures of the literature drawn from exact values, and real tensors whose law "
     "predicts what quantising them costs."
 )
-_ABOUT_FIGURES = "Figures of papers on quantisation, redrawn from exact values: no curve is sampled."
+_ABOUT_FIGURES = (
+    "Figures of papers on quantisation, redrawn from integrals wherever there are any; what is measured on draws "
+    "says so and carries error bars."
+)
 
 
 @dataclass(frozen=True)
@@ -69,10 +73,14 @@ def page(content: ReportContent) -> str:
 
 
 def _figures_section(figures: Sequence[RenderedFigure]) -> str:
+    from bitlaw.paper_figures import FIGURES
+
     parts = [paragraph(_ABOUT_FIGURES)]
     for figure in figures:
+        about = inspect.getdoc(FIGURES[figure.name]) or ""
+        parts += [heading(figure.title), *(paragraph(text) for text in about.replace("`", "").split("\n\n"))]
         links = [link(f"figures/{path.name}", path.suffix[1:].upper()) for path in (figure.png, figure.pdf)]
-        caption = f"{figure.title}. Paper: {figure.paper}. Computed and drawn in {figure.seconds:.1f} s."
+        caption = f"{figure.paper}. Computed and drawn in {figure.seconds:.1f} s."
         parts.append(image(Path(figure.png).read_bytes(), caption, *links))
     return section("figures", "Figures", *parts)
 

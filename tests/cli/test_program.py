@@ -74,7 +74,7 @@ def test_version_is_that_of_the_package(bitlaw):
     [
         ([], "the following arguments are required: COMMAND"),
         (["desing"], "unknown command 'desing'; did you mean design?"),
-        (["xyz"], "known: design, tables, check, fit, figures, report"),
+        (["xyz"], f"known: {', '.join(COMMANDS)}"),
         (
             ["design", "--source", "normal", "--levels", "4", "--frobnicate"],
             "unrecognized arguments: --frobnicate",

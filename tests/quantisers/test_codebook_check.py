@@ -214,7 +214,9 @@ def test_alternation_on_many_data_settles_at_a_scale_best_for_its_own_cells(monk
     assert exact.distortion <= found.distortion <= exact.distortion * 1.001
 
 
-def test_mean_of_data_counts():
+@pytest.mark.parametrize("visited", [0, 4_000_000])
+def test_mean_of_data_counts(monkeypatch, visited):
+    monkeypatch.setattr(codebook_scale, "_MOST_VISITED", visited)
     source = Empirical(np.random.default_rng(8).normal(5, 0.1, size=500))
     assert check_codebook([1.0, 1.02], source).absmax == pytest.approx(5.08, abs=0.05)
 
