@@ -98,10 +98,10 @@ def test_kernels_run_uncompiled_to_the_same_indices():
     code = np.array([[-1.5, 0.5], [-0.5, 1.5], [-1.0, 1.0], [0.0, 2.0]], np.float32)
     price = np.array([[0.1, 0.0], [0.0, 0.2], [0.1, 0.1], [0.0, 0.0]], np.float32)
     origin = np.array([[0, 2], [1, 3], [0, 2], [1, 3]], np.uint16)
-    x = np.random.default_rng(1).normal(size=(3, 70)).astype(np.float32)
+    x = np.random.default_rng(1).normal(size=(3, 70))
     out, plain = np.empty((3, 70), np.uint16), np.empty((3, 70), np.uint16)
-    kernels.encode_sequences(x, code, price, origin, trellis.previous, trellis.subset, 2, out)
-    kernels._encode_group.py_func(x, code, price, origin, trellis.previous, trellis.subset, plain)
+    kernels.encode_sequences(x, 1.1, 2.0, code, price, origin, trellis.previous, trellis.subset, 2, out)
+    kernels._encode_group.py_func(x, 1.1, 2.0, code, price, origin, trellis.previous, trellis.subset, plain)
     assert (out == plain).all()
 
 

@@ -225,5 +225,7 @@ _TABLE = {
     ),
     "D4": Lattice("D4", np.ones(4), 2.0, 13 / (120 * 2**0.5), 0.5**0.5, 1.0, 24, 2, nearest_checkerboard),
     "E8": Lattice("E8", np.full(8, 0.5), 1.0, 929 / 12960, 0.5**0.5, 1.0, 240, 4, nearest_e8),
-    "Leech": Lattice("Leech", np.full(24, 8**-0.5), 1.0, _LEECH_SECOND_MOMENT, 1.0, 2**0.5, 196_560, 8, _leech),
+    "Leech": Lattice(
+        "Leech", np.full(24, 8**-0.5), 1.0, _LEECH_SECOND_MOMENT, 1.0, 2**0.5, 196_560, 8, _leech
+    ),
 }

@@ -119,11 +119,11 @@ class TrellisQuantiser:
         rows, shape = sequences(x)
         scale = self._scale()
         reach = _CLIP * float(np.max(np.abs(self.codepoints)) / scale or 1.0)
-        scaled = np.clip(rows / scale, -reach, reach).astype(np.float32)
         code, price, origin = self._subsets(scale)
         out = np.empty(rows.shape, np.uint16)
         previous, subset = self.trellis.previous, self.trellis.subset
-        encode_sequences(scaled, code, price, origin, previous, subset, self._lanes(*rows.shape), out)
+        lanes = self._lanes(*rows.shape)
+        encode_sequences(rows, scale, reach, code, price, origin, previous, subset, lanes, out)
         return out.reshape(shape)
 
     def decode(self, indices: ArrayLike) -> FloatArray:
@@ -215,4 +215,4 @@ def sequences(x: ArrayLike) -> tuple[FloatArray, tuple[int, ...]]:
         raise ValueError(f"x must be (length,) or (sequences, length) and not empty, got shape {array.shape}")
     if not np.isfinite(array).all():
         raise_not_finite(array, "x")
-    return np.atleast_2d(array).astype(np.float64), array.shape
+    return np.ascontiguousarray(np.atleast_2d(array), dtype=np.float64), array.shape

@@ -103,13 +103,23 @@ def _trace_back(
 
 
 @kernel
-def _encode_group(x: Any, code: Any, price: Any, origin: Any, previous: Any, subset: Any, out: Any) -> None:
+def _encode_group(
+    x: Any,
+    scale: float,
+    reach: float,
+    code: Any,
+    price: Any,
+    origin: Any,
+    previous: Any,
+    subset: Any,
+    out: Any,
+) -> None:
     lanes, length = x.shape
     states = previous.shape[0]
     columns = np.empty((length, lanes), np.float32)
     for lane in range(lanes):
         for t in range(length):
-            columns[t, lane] = x[lane, t]
+            columns[t, lane] = np.float32(min(max(x[lane, t] / scale, -reach), reach))
     survivors = np.empty((length, (states + 31) // 32, lanes), np.uint32)
     picks = np.empty((length, 4, lanes), np.uint16)
     cost = np.empty((4, lanes), np.float32)
@@ -133,18 +143,29 @@ def _encode_group(x: Any, code: Any, price: Any, origin: Any, previous: Any, sub
 
 @parallel_kernel
 def encode_sequences(
-    x: Any, code: Any, price: Any, origin: Any, previous: Any, subset: Any, lanes: int, out: Any
+    x: Any,
+    scale: float,
+    reach: float,
+    code: Any,
+    price: Any,
+    origin: Any,
+    previous: Any,
+    subset: Any,
+    lanes: int,
+    out: Any,
 ) -> None:
     """Write to `out` the indices of least squared error plus price of each row of x, from state 0.
 
-    x is (rows, length) float32; code, price (4, K) float32 and origin (4, K) uint16 hold the codepoints of
-    each subset, what choosing them costs, and their index in their codebook; out is (rows, length) uint16.
+    x is (rows, length) float64, and is divided by the scale and clipped to +-reach first.  code, price (4, K)
+    float32 and origin (4, K) uint16 hold the codepoints of each subset, what choosing them costs, and their
+    index in their codebook; out is (rows, length) uint16.
     """
     rows = x.shape[0]
     for group in numba.prange((rows + lanes - 1) // lanes):
         first = group * lanes
         last = min(first + lanes, rows)
-        _encode_group(x[first:last], code, price, origin, previous, subset, out[first:last])
+        part = x[first:last]
+        _encode_group(part, scale, reach, code, price, origin, previous, subset, out[first:last])
 
 
 @parallel_kernel
