@@ -16,8 +16,9 @@ from typing import Any
 import mpmath as mp
 import numpy as np
 import sympy as sp
-from bitlaw.theory.derivations import ALL, Derivation, Identity
 from sympy.core.function import AppliedUndef
+
+from bitlaw.theory.derivations import ALL, Derivation, Identity
 
 DIGITS = 22
 TRIALS = 2

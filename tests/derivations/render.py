@@ -15,6 +15,7 @@ from typing import Any
 
 import mpmath as mp
 import sympy as sp
+
 from bitlaw.theory.derivations import ALL, Derivation, Identity, Step
 
 from .all_checks import CHECKS

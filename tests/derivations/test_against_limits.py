@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from bitlaw import theory
 from bitlaw.theory import limits
 

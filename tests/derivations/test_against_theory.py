@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from bitlaw import theory
 from scipy.optimize import brentq
+
+from bitlaw import theory
 
 from .checking import right
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import mpmath as mp
 import pytest
+
 from bitlaw.theory import derivations
 from bitlaw.theory.derivations import ALL, Identity
 

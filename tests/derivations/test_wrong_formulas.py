@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 import sympy as sp
+
 from bitlaw.theory.derivations import ALL, DerivationError, Identity, Step
 from bitlaw.theory.derivations.identity import derivation
 

@@ -3,8 +3,9 @@
 import math
 
 import numpy as np
-from bitlaw.theory.sources import GeneralisedNormal, Laplace, Logistic, Normal, StudentT, Uniform
 from hypothesis import strategies as st
+
+from bitlaw.theory.sources import GeneralisedNormal, Laplace, Logistic, Normal, StudentT, Uniform
 
 # One generating law for each family, away from laws that two families share.
 GENERATORS = {

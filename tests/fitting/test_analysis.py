@@ -7,12 +7,13 @@ import tracemalloc
 import ml_dtypes
 import numpy as np
 import pytest
-from bitlaw.theory.fitting import FAMILIES, METHODS, TensorFileError, analyse, analyse_file, list_tensors
-from bitlaw.theory.quantisers import compand, evaluate, lloyd_max, uniform
-from bitlaw.theory.sources import GeneralisedNormal, Laplace, Logistic, Normal, StudentT, Uniform
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
+
+from bitlaw.theory.fitting import FAMILIES, METHODS, TensorFileError, analyse, analyse_file, list_tensors
+from bitlaw.theory.quantisers import compand, evaluate, lloyd_max, uniform
+from bitlaw.theory.sources import GeneralisedNormal, Laplace, Logistic, Normal, StudentT, Uniform
 
 from ..conftest import shared_path
 from .laws import draw, values

@@ -5,10 +5,11 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from bitlaw.theory.fitting import compression
-from bitlaw.theory.fitting.compression import BINS_PER_OCTAVE, EXACT_SIZE, compress
 from hypothesis import given
 from hypothesis import strategies as st
+
+from bitlaw.theory.fitting import compression
+from bitlaw.theory.fitting.compression import BINS_PER_OCTAVE, EXACT_SIZE, compress
 
 NO_WEIGHTS = np.empty(0)
 

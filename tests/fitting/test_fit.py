@@ -5,10 +5,11 @@ import math
 import ml_dtypes
 import numpy as np
 import pytest
-from bitlaw.theory.fitting import FAMILIES, compression, fit, fit_all, prepare
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
+
+from bitlaw.theory.fitting import FAMILIES, compression, fit, fit_all, prepare
 
 from .laws import GENERATORS, draw, family_source, values
 

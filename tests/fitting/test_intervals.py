@@ -4,11 +4,12 @@ import math
 
 import numpy as np
 import pytest
-from bitlaw.theory.fitting import fit
-from bitlaw.theory.sources import GeneralisedNormal, Laplace, Logistic, Normal, StudentT, Uniform
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+
+from bitlaw.theory.fitting import fit
+from bitlaw.theory.sources import GeneralisedNormal, Laplace, Logistic, Normal, StudentT, Uniform
 
 from .laws import draw, values
 

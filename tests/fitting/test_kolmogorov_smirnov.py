@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from bitlaw.theory.fitting.kolmogorov_smirnov import ks_distance
-from bitlaw.theory.sources import Empirical, Normal
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+
+from bitlaw.theory.fitting.kolmogorov_smirnov import ks_distance
+from bitlaw.theory.sources import Empirical, Normal
 
 
 def brute_force(values, cdf):

@@ -5,12 +5,13 @@ import math
 import ml_dtypes
 import numpy as np
 import pytest
-from bitlaw.theory.fitting import measure_error, prepare
-from bitlaw.theory.quantisers import ScalarQuantiser
-from bitlaw.theory.sources import GeneralisedNormal, Logistic, Normal
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+
+from bitlaw.theory.fitting import measure_error, prepare
+from bitlaw.theory.quantisers import ScalarQuantiser
+from bitlaw.theory.sources import GeneralisedNormal, Logistic, Normal
 
 from .laws import draw, values
 

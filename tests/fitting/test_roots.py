@@ -6,9 +6,10 @@ import weakref
 
 import numpy as np
 import pytest
-from bitlaw.theory.fitting.roots import bracketed_root, decreasing_root, highest_peak
 from hypothesis import given
 from hypothesis import strategies as st
+
+from bitlaw.theory.fitting.roots import bracketed_root, decreasing_root, highest_peak
 
 
 @given(

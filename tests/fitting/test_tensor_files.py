@@ -7,11 +7,12 @@ import zipfile
 import ml_dtypes
 import numpy as np
 import pytest
-from bitlaw.theory.fitting import TensorFileError, iterate_tensors, list_tensors
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from safetensors.numpy import save, save_file
+
+from bitlaw.theory.fitting import TensorFileError, iterate_tensors, list_tensors
 
 from ..conftest import shared_path
 

@@ -7,6 +7,7 @@ from the equations of Sullivan (1996), where equal steps outside the dead zone m
 Run from this folder: `python make_designs.py` (about a minute).
 """
 
+import itertools
 import json
 from pathlib import Path
 
@@ -18,9 +19,16 @@ SQRT2 = mp.sqrt(2)
 
 def normal_moments(a, b):
     """Mass, first and second moment of the standard normal law over (a, b), 0 <= a < b."""
-    density = lambda x: mp.mpf(0) if mp.isinf(x) else mp.exp(-x * x / 2) / mp.sqrt(2 * mp.pi)
-    tail = lambda x: mp.mpf(0) if mp.isinf(x) else mp.erfc(x / SQRT2) / 2
-    edge = lambda x: mp.mpf(0) if mp.isinf(x) else x * density(x)
+
+    def density(x):
+        return mp.mpf(0) if mp.isinf(x) else mp.exp(-x * x / 2) / mp.sqrt(2 * mp.pi)
+
+    def tail(x):
+        return mp.mpf(0) if mp.isinf(x) else mp.erfc(x / SQRT2) / 2
+
+    def edge(x):
+        return mp.mpf(0) if mp.isinf(x) else x * density(x)
+
     mass = tail(a) - tail(b)
     return mass, density(a) - density(b), mass + edge(a) - edge(b)
 
@@ -28,9 +36,16 @@ def normal_moments(a, b):
 def laplace_moments(a, b):
     """The same for the Laplace law of unit variance."""
     s = 1 / SQRT2
-    e = lambda x: mp.mpf(0) if mp.isinf(x) else mp.exp(-x / s) / 2
-    first = lambda x: mp.mpf(0) if mp.isinf(x) else (x + s) * e(x)
-    second = lambda x: mp.mpf(0) if mp.isinf(x) else (x * x + 2 * s * x + 2 * s * s) * e(x)
+
+    def e(x):
+        return mp.mpf(0) if mp.isinf(x) else mp.exp(-x / s) / 2
+
+    def first(x):
+        return mp.mpf(0) if mp.isinf(x) else (x + s) * e(x)
+
+    def second(x):
+        return mp.mpf(0) if mp.isinf(x) else (x * x + 2 * s * x + 2 * s * s) * e(x)
+
     return e(a) - e(b), first(a) - first(b), second(a) - second(b)
 
 
@@ -38,14 +53,17 @@ def student_moments(a, b):
     """The same for Student-t with 5 degrees of freedom and unit variance, by quadrature."""
     nu, scale = mp.mpf(5), mp.sqrt(mp.mpf(3) / 5)
     constant = mp.gamma((nu + 1) / 2) / (mp.sqrt(nu * mp.pi) * mp.gamma(nu / 2)) / scale
-    density = lambda x: constant * (1 + (x / scale) ** 2 / nu) ** (-(nu + 1) / 2)
+
+    def density(x):
+        return constant * (1 + (x / scale) ** 2 / nu) ** (-(nu + 1) / 2)
+
     return tuple(mp.quad(lambda x, k=k: x**k * density(x), [a, b]) for k in range(3))
 
 
 def half_edges(q, odd):
     """Borders of the cells of the positive codepoints q of a symmetric quantiser."""
     first = q[0] / 2 if odd else mp.mpf(0)
-    return [first, *[(x + y) / 2 for x, y in zip(q[:-1], q[1:], strict=True)], mp.inf]
+    return [first, *[(x + y) / 2 for x, y in itertools.pairwise(q)], mp.inf]
 
 
 def lloyd_max(moments, levels):
@@ -55,15 +73,18 @@ def lloyd_max(moments, levels):
 
     def centroids(points):
         edges = half_edges(points, odd)
-        cells = [moments(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        cells = [moments(a, b) for a, b in itertools.pairwise(edges)]
         return [m[1] / m[0] for m in cells]
 
     for _ in range(60):
         q = centroids(q)
-    equations = lambda *points: [c - p for c, p in zip(centroids(list(points)), points, strict=True)]
+
+    def equations(*points):
+        return [c - p for c, p in zip(centroids(list(points)), points, strict=True)]
+
     q = list(mp.findroot(equations, q, tol=mp.mpf(10) ** -60))
     edges = half_edges(q, odd)
-    cells = [moments(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    cells = [moments(a, b) for a, b in itertools.pairwise(edges)]
     distortion = sum(m[2] - 2 * p * m[1] + p * p * m[0] for m, p in zip(cells, q, strict=True))
     if odd:
         distortion += moments(mp.mpf(0), edges[0])[2]
@@ -77,7 +98,7 @@ def entropy_constrained_normal(rate):
 
     def cells(t):
         edges = [mp.mpf(0), *t, mp.inf]
-        m = [normal_moments(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        m = [normal_moments(a, b) for a, b in itertools.pairwise(edges)]
         q = [mp.mpf(0)] + [x[1] / x[0] for x in m[1:]]
         p = [2 * m[0][0]] + [x[0] for x in m[1:]]
         return m, q, p
@@ -141,7 +162,10 @@ def entropy_constrained_laplace(rate):
 
 def main():
     """Write every row."""
-    text = lambda x: mp.nstr(x, 25)
+
+    def text(x):
+        return mp.nstr(x, 25)
+
     laws = {"Normal()": normal_moments, "Laplace()": laplace_moments, "StudentT(5)": student_moments}
     rows = []
     for name, moments in laws.items():

@@ -5,6 +5,7 @@ from decimal import Decimal
 import mpmath as mp
 import numpy as np
 import pytest
+
 from bitlaw.theory.sources.log_gamma import log_gamma
 from bitlaw.theory.sources.quadrature import legendre_rule
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from bitlaw.theory import sources
 
 TABLES = json.loads(Path(__file__).parents[1].joinpath("reference", "sources.json").read_text())
