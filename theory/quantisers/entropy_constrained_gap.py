@@ -104,6 +104,7 @@ def _solve(source: Source, start: FloatArray, fold: Fold, rate: float) -> tuple[
         return factor * cells.density * (conditions_of(cells, 1.0) - conditions_of(cells, 0.0))
 
     at_rate: Any = {"type": "eq", "fun": lambda t: cells_of(t).entropy - rate, "jac": entropy_slope}
+    options: Any = {"maxiter": 100, "ftol": 1e-10 * source.std**2}
     with np.errstate(all="ignore"):
         found = optimize.minimize(
             lambda t: cells_of(t).distortion,
@@ -111,7 +112,7 @@ def _solve(source: Source, start: FloatArray, fold: Fold, rate: float) -> tuple[
             jac=distortion_slope,
             method="SLSQP",
             constraints=at_rate,
-            options={"maxiter": 100, "ftol": 1e-10 * source.std**2},
+            options=options,
         )
         if not np.isfinite(found.x).all() or (np.diff(found.x) <= 0).any():
             return None
