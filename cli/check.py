@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from typing import Any
 
 from bitlaw.theory.quantisers.codebook_check import CodebookCheck, check_codebook
@@ -81,7 +82,10 @@ def verdict(found: CodebookCheck, source: str, tolerance: float) -> str:
         grade = "Optimal"
     else:
         grade = "Good" if percent <= tolerance else "Wanting"
-    above = f"{percent:.3g}% above the {found.levels}-level optimum for {source} ({found.bits_lost:.3g} bit)"
+    optimum = f"the {found.levels}-level optimum for {source}"
+    above = f"{percent:.3g}% above {optimum} ({found.bits_lost:.3g} bit)"
+    if math.isinf(percent):
+        above = f"not without error, as {optimum} is"
     faults = []
     wasted = found.levels - len(set(found.codepoints.tolist()))
     if wasted:
@@ -115,8 +119,8 @@ def _record(found: CodebookCheck, origin: Origin, wanting: bool, sentence: str) 
         "entropy": found.entropy,
         "optimum": found.optimum,
         "certificate": found.certificate,
-        "excess": found.excess,
-        "bits_lost": found.bits_lost,
+        "excess": found.excess if math.isfinite(found.excess) else None,
+        "bits_lost": found.bits_lost if math.isfinite(found.bits_lost) else None,
         "wanting": wanting,
         "verdict": sentence,
     }

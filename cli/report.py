@@ -88,7 +88,7 @@ class _Clock:
 def run(args: argparse.Namespace) -> int:
     """Compute everything, write files as they come, and the page last."""
     names = _figure_names(args.figures)
-    given = [_given(path) for path in args.data or []]
+    given = _given(args.data or [])
     folder = make_folder(args.output)
     _claim(folder / "index.html")
     clock = _Clock()
@@ -135,11 +135,16 @@ def _figure_names(text: str) -> list[str]:
     return names
 
 
-def _given(path: str) -> DataSet:
-    """A file that was asked for; what its headers tell is checked before anything is computed."""
-    count = len(list_tensors(path))
-    name = Path(path).resolve().stem
-    return DataSet(name, "given", Path(path), f"{path}, asked for by --data: {count} tensors.")
+def _given(paths: list[str]) -> list[DataSet]:
+    """Files that were asked for; what their headers tell is checked before anything is computed."""
+    data_sets: list[DataSet] = []
+    for path in dict.fromkeys(paths):
+        count = len(list_tensors(path))
+        stem = Path(path).resolve().stem
+        same = sum(data.path.resolve().stem == stem for data in data_sets)
+        name = f"{stem}-{same + 1}" if same else stem
+        data_sets.append(DataSet(name, "given", Path(path), f"{path}, asked for by --data: {count} tensors."))
+    return data_sets
 
 
 def _claim(index: Path) -> None:

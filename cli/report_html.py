@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Sequence
 from html import escape
+from urllib.parse import quote
 
 __all__ = [
     "bullets",
@@ -80,8 +81,9 @@ def paragraph(text: str, kind: str = "") -> str:
 
 
 def link(target: str, text: str) -> str:
-    """A link; the target is relative to the page."""
-    return f'<a href="{escape(target, quote=True)}">{escape(text)}</a>'
+    """A link to a file beside the page, or to an anchor of the page (#name)."""
+    address = target if target.startswith("#") else quote(target)
+    return f'<a href="{escape(address, quote=True)}">{escape(text)}</a>'
 
 
 def files(*paths: str) -> str:

@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
     elif folder is None:
         show([_table(name, rows) for name, rows in tables.items()])
     else:
-        show([f"wrote {path}" for path in paths])
+        show(["\n".join(f"wrote {path}" for path in paths)])
     return 0
 
 

@@ -142,6 +142,17 @@ def test_files_that_are_no_codebook_are_refused(bitlaw, workspace):
         assert reason in outcome.err
 
 
+def test_data_that_a_codebook_could_hold_without_error(bitlaw, workspace):
+    np.save("four.npy", np.array([1.0, 2.0, 4.0, 7.0] * 3))
+    (workspace / "book.txt").write_text("1 2 4 8")
+    outcome = bitlaw("check", "book.txt", "--data", "four.npy", "--json")
+    record = json.loads(outcome.out)
+    assert (outcome.code, record["excess"], record["optimum"]) == (1, None, 0)
+    assert "is not without error, as the 4-level optimum for four of four.npy is" in record["verdict"]
+    (workspace / "book.txt").write_text("2 4 8 14")
+    assert json.loads(bitlaw("check", "book.txt", "--data", "four.npy", "--json").out)["excess"] == 0
+
+
 def test_negative_tolerance_is_refused(bitlaw, workspace):
     assert "--tolerance must be at least 0" in bitlaw("check", "nf4.txt", "--tolerance", "-1").err
 

@@ -3,6 +3,7 @@
 import json
 import re
 from html.parser import HTMLParser
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -55,17 +56,21 @@ class Page(HTMLParser):
 
 
 def test_page_needs_nothing_from_outside_and_its_links_lead_somewhere(bitlaw, workspace):
-    outcome = bitlaw(*QUICK, "--data", "weights.npz", "model.safetensors", "--output", "out")
+    (workspace / "other").mkdir()
+    np.save("other/weights.npy", np.linspace(-1, 1, 100))
+    np.save('a b#1%"<.npy', np.linspace(-1, 1, 100))
+    files = ["weights.npz", "model.safetensors", "other/weights.npy", 'a b#1%"<.npy']
+    outcome = bitlaw(*QUICK, "--data", *files, "--output", "out")
     assert outcome.code == 0
     text = (workspace / "out" / "index.html").read_text()
     page = Page(text)
     assert not re.search(r"https?:|//cdn|@import|url\(", text)
     assert page.seen.isdisjoint({"script", "iframe", "object"})
     assert page.links
+    assert (workspace / "out" / "fits" / "weights-2.json").is_file()
     for target in page.links:
-        assert (
-            target[1:] in page.anchors if target.startswith("#") else (workspace / "out" / target).is_file()
-        )
+        file = workspace / "out" / unquote(target)
+        assert target[1:] in page.anchors if target.startswith("#") else file.is_file()
 
 
 def test_page_shows_the_numbers_of_the_library(bitlaw, workspace):
