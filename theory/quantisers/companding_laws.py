@@ -55,8 +55,8 @@ def mu_law(source: Source, levels: int, *, mu: float = 255.0, peak: float | None
     Examples
     --------
     >>> from bitlaw.theory import Laplace, mu_law
-    >>> mu_law(Laplace(), 8, peak=4.0).codepoints.round(4)
-    array([-1.9922, -0.4863, -0.1098, -0.0157,  0.0157,  0.1098,  0.4863,  1.9922])
+    >>> mu_law(Laplace(), 6, peak=4.0).codepoints.round(4)
+    array([-1.5779, -0.2353, -0.0238,  0.0238,  0.2353,  1.5779])
     """
     mu = check_positive("mu", mu)
 

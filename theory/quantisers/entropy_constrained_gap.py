@@ -104,15 +104,15 @@ def _solve(source: Source, start: FloatArray, fold: Fold, rate: float) -> tuple[
         return factor * cells.density * (conditions_of(cells, 1.0) - conditions_of(cells, 0.0))
 
     at_rate: Any = {"type": "eq", "fun": lambda t: cells_of(t).entropy - rate, "jac": entropy_slope}
-    options: Any = {"maxiter": 100, "ftol": 1e-10 * source.std**2}
+    minimise: Any = optimize.minimize  # its stubs have no overload for this call
     with np.errstate(all="ignore"):
-        found = optimize.minimize(
+        found = minimise(
             lambda t: cells_of(t).distortion,
             start,
             jac=distortion_slope,
             method="SLSQP",
             constraints=at_rate,
-            options=options,
+            options={"maxiter": 100, "ftol": 1e-10 * source.std**2},
         )
         if not np.isfinite(found.x).all() or (np.diff(found.x) <= 0).any():
             return None
