@@ -218,7 +218,7 @@ LAWS = [
     Logistic("Logistic", std=1.0),
     Uniform("Uniform", std=1.0),
     Uniform("Uniform", std=0.7),
-    StudentT("StudentT", df=2.0001, std=1.0),
+    StudentT("StudentT", df=2.000001, std=1.0),
     StudentT("StudentT", df=2.1, std=1.0),
     StudentT("StudentT", df=3.0, std=1.0),
     StudentT("StudentT", df=7.0, std=1.9),
