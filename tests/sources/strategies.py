@@ -1,7 +1,9 @@
 """Laws and cells that hypothesis draws for the tests of the sources."""
 
+import dataclasses
 import math
 
+import numpy as np
 from hypothesis import strategies as st
 
 from bitlaw.theory import GeneralisedNormal, Laplace, Logistic, Normal, StudentT, Uniform
@@ -40,3 +42,12 @@ def absolute_first_moment(law, lower, upper, about):
     cut = min(max(about, lower), upper)
     below, above = law.partial_moments([lower, cut], [cut, upper], about)[1]
     return above - below
+
+
+def assert_moments_close(law, got, expected, lower, upper, about, tolerance=1e-12):
+    size = [expected[0], absolute_first_moment(law, lower, upper, about), expected[2]]
+    assert (np.abs(got - expected) <= tolerance * np.array(size)).all(), (got, expected, size)
+
+
+def rescaled(law, factor):
+    return dataclasses.replace(law, std=law.std * factor)
