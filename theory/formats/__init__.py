@@ -1,0 +1,1 @@
+"""How a tensor is stored: element types, scales, and what is kept apart."""
