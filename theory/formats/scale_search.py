@@ -1,0 +1,96 @@
+"""Scales searched for the least squared error: one more factor on the statistic, of the tensor or of each block.
+
+The error is measured: each factor's scales are rounded as they will be stored, elements are encoded and
+restored in the type of the arithmetic, and squared differences are added in float64 by halves.  The first of
+equal errors wins, so that results are the same everywhere.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._typing import FloatArray
+from ._parallel import in_parallel
+from .block_codec import BlockCodec, part_of, refined
+from .block_scales import BlockScales, Scaler, Statistics
+from .block_statistics import block_squares, folded, tiles_of
+from .blocks import Blocks
+
+__all__ = ["BLOCK_FACTORS", "TENSOR_FACTORS", "block_factors", "tensor_factor"]
+
+# Factors tried for each block: the statistic itself first, then 0.4 to 1.4 in steps of 1/32.  Codes change
+# little from one to the next at up to five bits; twice as many lower the error of int4 by under 0.1%.
+BLOCK_FACTORS = np.concatenate([[1.0], np.setdiff1d(np.arange(13, 46) / 32, [1.0])])
+# Factors tried for a tensor, a ratio of 1.026 apart, before golden sections within the best one's neighbours.
+TENSOR_FACTORS = np.geomspace(0.3, 1.5, 64)
+# Sections: they narrow two steps of the grid, 5%, to 1e-5 of the factor, where the error is flat.
+SECTIONS = 18
+_GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
+
+
+def block_factors(
+    x: NDArray[Any], blocks: Blocks, found: Statistics, scaler: Scaler, codec: BlockCodec
+) -> FloatArray:
+    """Factor of least error of each block, among `BLOCK_FACTORS`."""
+    best = np.full(blocks.count, np.inf)
+    factors = np.ones(blocks.count)
+    for factor in BLOCK_FACTORS:
+        errors = _errors(x, blocks, scaler.scales(found, float(factor)), codec)
+        better = errors < best
+        best[better], factors[better] = errors[better], factor
+    return factors
+
+
+def tensor_factor(
+    x: NDArray[Any], blocks: Blocks, found: Statistics, scaler: Scaler, codec: BlockCodec
+) -> float:
+    """Factor of least error of all blocks together: the best of `TENSOR_FACTORS`, refined by golden section."""
+    measured: dict[float, float] = {}
+
+    def error(factor: float) -> float:
+        if factor not in measured:
+            measured[factor] = float(folded(_errors(x, blocks, scaler.scales(found, factor), codec)))
+        return measured[factor]
+
+    grid = [float(factor) for factor in TENSOR_FACTORS]
+    best = min(range(len(grid)), key=lambda k: error(grid[k]))
+    low, high = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
+    inner, outer = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
+    for _ in range(SECTIONS):
+        if error(inner) <= error(outer):
+            high, outer = outer, inner
+            inner = high - _GOLDEN * (high - low)
+        else:
+            low, inner = inner, outer
+            outer = low + _GOLDEN * (high - low)
+    return min(measured, key=lambda factor: measured[factor])
+
+
+def _errors(x: NDArray[Any], blocks: Blocks, scales: BlockScales, codec: BlockCodec) -> FloatArray:
+    """Sum of squared differences of each block."""
+    if blocks.split(1) is not None and refined(blocks, scales)[0] is not blocks:
+        return _large_errors(x, blocks, scales, codec)
+
+    def work(tile: Any) -> FloatArray:
+        part = x[tile.elements]
+        restored = codec.restore(part, tile.blocks, part_of(scales, tile.grid))
+        return block_squares(part.astype(np.float64) - restored, tile.blocks)
+
+    errors = in_parallel(work, tiles_of(blocks))
+    return np.concatenate(errors) if errors else np.empty(0)
+
+
+def _large_errors(x: NDArray[Any], blocks: Blocks, scales: BlockScales, codec: BlockCodec) -> FloatArray:
+    difference = x.astype(np.float64)
+    fine, all_scales = refined(blocks, scales)
+
+    def work(tile: Any) -> None:
+        part = part_of(all_scales, tile.grid)
+        difference[tile.elements] -= codec.restore(x[tile.elements], tile.blocks, part)
+
+    in_parallel(work, tiles_of(fine))
+    return block_squares(difference, blocks)
