@@ -12,6 +12,7 @@ from .high_resolution import (
     panter_dite,
     power_integral,
 )
+from .linder_zamir import linder_zamir
 from .rate_distortion import DistortionRate, RateDistortion, distortion_rate, rate_distortion
 from .shannon import shannon_lower_bound, shannon_lower_bound_rate
 from .water_filling import WaterFilling, covariance_water_filling, reverse_water_filling
@@ -36,6 +37,7 @@ __all__ = [
     "finite_alphabet",
     "gish_pierce",
     "gish_pierce_rate",
+    "linder_zamir",
     "panter_dite",
     "power_integral",
     "rate_distortion",

@@ -16,7 +16,7 @@ import numpy as np
 from .._typing import FloatArray
 from ._kernels import correlation_scan
 
-__all__ = ["Scan", "scan_dual"]
+__all__ = ["Scan", "bounded", "scan_dual"]
 
 _HALF = 1 / 16  # half the distance of places, in kernel widths
 _CUTS = np.linspace(-_HALF, _HALF, 9)  # centres of the pieces a Taylor polynomial is looked at on
@@ -46,7 +46,7 @@ class Scan:
     peaks: FloatArray
     heights: FloatArray
 
-    def envelope(self, lower: FloatArray, upper: FloatArray, reach: float) -> FloatArray:
+    def envelope(self, lower: FloatArray, upper: FloatArray, reach: FloatArray | float) -> FloatArray:
         """Largest bound within reach of each interval, at least 1."""
         start = np.searchsorted(self.places, lower - reach)
         stop = np.searchsorted(self.places, upper + reach, side="right")
@@ -60,7 +60,21 @@ def scan_dual(places: FloatArray, nodes: FloatArray, masses: FloatArray, width: 
     """Bound c(y) = sum of mass_i exp(-(x_i - y)^2 / 2 w^2) over all y no further than w/16 from a place."""
     if not places.size:
         return Scan(places, places, places, places)
-    taylor = _taylor(correlation_scan(places, nodes, masses, width))
+    return bounded(places, _taylor(correlation_scan(places, nodes, masses, width)), width)
+
+
+def bounded(places: FloatArray, taylor: FloatArray, width: FloatArray | float) -> Scan:
+    """Bound a function around places from its Taylor polynomials there.
+
+    Parameters
+    ----------
+    places : ndarray of float64, shape (n,)
+        Ascending.
+    taylor : ndarray of float64, shape (n, 6)
+        Coefficients in units of the widths.
+    width : float, or ndarray of float64, shape (n,)
+        Width, at most, of every kernel that reaches a place: each is a mixture of kernels of this width.
+    """
     value, slope, curvature, third = (_derivative(taylor, k) for k in range(4))
     vertex = np.where(curvature < 0, -slope / np.minimum(curvature, -1e-300), np.where(slope < 0, -1.0, 1.0))
     offset = np.clip(vertex, -_PIECE, _PIECE)

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from .._typing import FloatArray
 from ..sources import Source
 
-__all__ = ["Panels", "density_panels"]
+__all__ = ["DEGREE", "FIT", "INTEGRAL", "NODES", "Panels", "density_panels", "law_ends"]
 
-_DEGREE = 16
-_NODES = np.cos(np.pi * (np.arange(_DEGREE + 1) + 0.5) / (_DEGREE + 1))
-_FIT = np.linalg.inv(np.polynomial.chebyshev.chebvander(_NODES, _DEGREE)).T
-_INTEGRAL = np.array([0.0 if k % 2 else 2.0 / (1 - k * k) for k in range(_DEGREE + 1)])
+DEGREE = 16
+NODES = np.cos(np.pi * (np.arange(DEGREE + 1) + 0.5) / (DEGREE + 1))
+FIT = np.linalg.inv(np.polynomial.chebyshev.chebvander(NODES, DEGREE)).T
+INTEGRAL = np.array([0.0 if k % 2 else 2.0 / (1 - k * k) for k in range(DEGREE + 1)])
 
 _TAIL = 1e-17  # mass left out at each end: it moves no rate by more than 1e-14 bit; tuned to rounding
 _LAST_TERMS = 1e-9  # last Chebyshev terms over the largest value; Gauss rules then err by about its square
@@ -52,7 +52,7 @@ class Panels:
 @lru_cache(maxsize=64)
 def density_panels(source: Source) -> Panels:
     """Panels that cover all of a law but 1e-17 of its mass at each end."""
-    start, stop = _ends(source)
+    start, stop = law_ends(source)
     inner = [p for p in source.breakpoints if start < p < stop]
     levels = np.array(_EDGES)
     first = np.concatenate([source.ppf(levels), source.isf(0.73 * levels), inner])
@@ -63,7 +63,7 @@ def density_panels(source: Source) -> Panels:
     return Panels(lower, upper, np.array(sorted({*inner, *ends}), dtype=np.float64))
 
 
-def _ends(source: Source) -> tuple[float, float]:
+def law_ends(source: Source) -> tuple[float, float]:
     """Find the ends of the support, or of all but 1e-17 of the mass where that is much shorter."""
     start, stop = float(source.ppf(_TAIL)), float(source.isf(_TAIL))
     low, high = source.support
@@ -88,9 +88,9 @@ def _bisect(source: Source, lower: FloatArray, upper: FloatArray) -> tuple[Float
 def _check_mass(source: Source, lower: FloatArray, upper: FloatArray) -> None:
     """Raise where the density does not hold the mass: at atoms, or at a pole that doubles do not resolve."""
     half = (upper - lower) / 2
-    points = (lower + half)[:, None] + half[:, None] * _NODES
+    points = (lower + half)[:, None] + half[:, None] * NODES
     with np.errstate(all="ignore"):
-        masses = half * (np.nan_to_num(source.pdf(points), nan=0.0, posinf=0.0) @ _FIT @ _INTEGRAL)
+        masses = half * (np.nan_to_num(source.pdf(points), nan=0.0, posinf=0.0) @ FIT @ INTEGRAL)
     missing = source.probability(lower, upper) - masses
     worst = int(np.argmax(np.abs(missing)))
     if abs(missing[worst]) > _LOST_MASS:
@@ -102,16 +102,14 @@ def _check_mass(source: Source, lower: FloatArray, upper: FloatArray) -> None:
 
 def _is_resolved(source: Source, lower: FloatArray, upper: FloatArray) -> NDArray[np.bool_]:
     half = (upper - lower) / 2
-    points = (lower + half)[:, None] + half[:, None] * _NODES
+    points = (lower + half)[:, None] + half[:, None] * NODES
     with np.errstate(all="ignore"):
         density = np.nan_to_num(source.pdf(points), nan=0.0, posinf=0.0)
     largest = np.max(density, axis=1)
-    series = density @ _FIT
-    information = (
-        density * np.log(np.maximum(density, 1e-300) / np.maximum(largest, 1e-300)[:, None])
-    ) @ _FIT
+    series = density @ FIT
+    information = (density * np.log(np.maximum(density, 1e-300) / np.maximum(largest, 1e-300)[:, None])) @ FIT
     tail = np.maximum(np.abs(series[:, -3:]).max(axis=1), np.abs(information[:, -3:]).max(axis=1))
-    error = np.abs(half * (series @ _INTEGRAL) - source.probability(lower, upper))
+    error = np.abs(half * (series @ INTEGRAL) - source.probability(lower, upper))
     smooth = (tail <= _LAST_TERMS * largest) & (error <= _MASS_ERROR)
     spent = (points[:, -1] <= lower) | (points[:, 0] >= upper)
     return np.asarray(smooth | (2 * half * largest < _EMPTY) | spent)

@@ -12,10 +12,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from ._layout import Layout
-from ._tangent import Channel, Tangent, tangent
+from ._tangent import ROUNDS, Channel
 
-__all__ = ["Bracket", "DistortionAt", "RateAt", "search"]
+__all__ = [
+    "Bracket",
+    "DistortionAt",
+    "Goal",
+    "Line",
+    "RateAt",
+    "WeightedDistortionAt",
+    "WeightedRateAt",
+    "search",
+]
 
 _ENOUGH = 1.2e-7  # bracket, in nats, that ends the search; the tangents themselves are good to 5e-8
 _TANGENTS = 25  # two or three are usual, ten near rate 0
@@ -34,6 +42,16 @@ class _Seen(NamedTuple):
     silent: bool
 
 
+class Line(Protocol):
+    """What the search asks of a tangent: slope, height at distortion 0, and channels near the point."""
+
+    @property
+    def slope(self) -> float: ...
+    @property
+    def lower(self) -> float: ...
+    def channel(self, slope: float) -> Channel: ...
+
+
 class Goal(Protocol):
     """A wanted rate or distortion, and what tangents and channels say of the other quantity."""
 
@@ -43,7 +61,7 @@ class Goal(Protocol):
     def upper(self, channel: Channel) -> float:
         """Upper bound."""
 
-    def lower(self, line: Tangent) -> float:
+    def lower(self, line: Line) -> float:
         """Lower bound."""
 
     def width(self, lower: float, upper: float, slope: float) -> float:
@@ -68,7 +86,7 @@ class DistortionAt:
             return distortion * math.exp(-2 * (self.rate - rate))
         return self.variance + (distortion - self.variance) * self.rate / rate
 
-    def lower(self, line: Tangent) -> float:
+    def lower(self, line: Line) -> float:
         """Where the line reaches the rate."""
         return (line.lower - self.rate) / line.slope
 
@@ -95,13 +113,42 @@ class RateAt:
             return rate + 0.5 * math.log(distortion / self.distortion)
         return rate * (self.variance - self.distortion) / (self.variance - distortion)
 
-    def lower(self, line: Tangent) -> float:
+    def lower(self, line: Line) -> float:
         """Height of the line at the distortion."""
         return line.lower - line.slope * self.distortion
 
     def width(self, lower: float, upper: float, slope: float) -> float:
         """Their difference."""
         return upper - lower
+
+
+@dataclass(frozen=True)
+class WeightedDistortionAt(DistortionAt):
+    """As `DistortionAt`, where errors are weighted: `variance` is the distortion at rate 0."""
+
+    def upper(self, channel: Channel) -> float:
+        """Take the channel as it is, or part of the time: its residual's weights are unknown to a decoder."""
+        rate, distortion = channel.rate + channel.rate_error, channel.distortion + channel.distortion_error
+        if rate <= self.rate:
+            return distortion
+        return self.variance + (distortion - self.variance) * self.rate / rate
+
+
+@dataclass(frozen=True)
+class WeightedRateAt(RateAt):
+    """As `RateAt`, where errors are weighted: `variance` is the distortion at rate 0."""
+
+    def excess(self, channel: Channel) -> float:
+        """As for `RateAt`, on the side from which time sharing reaches."""
+        distortion = channel.distortion + channel.distortion_error
+        return 0.5 * math.log(self.distortion / distortion) - _BELOW
+
+    def upper(self, channel: Channel) -> float:
+        """Take the channel as it is, or part of the time."""
+        rate, distortion = channel.rate + channel.rate_error, channel.distortion + channel.distortion_error
+        if distortion > self.distortion:
+            return math.inf
+        return rate * (self.variance - self.distortion) / (self.variance - distortion)
 
 
 @dataclass(frozen=True)
@@ -114,13 +161,16 @@ class Bracket:
     tangents: int
 
 
-def search(goal: Goal, layout_at: Callable[[float], Layout], slope: float, known: float) -> Bracket:
-    """Tangents and channels until the bracket is narrow, from a first slope and a known lower bound."""
-    at = _approached(goal, layout_at, math.log(slope))
+def search(goal: Goal, line_at: Callable[[float, int], Line], slope: float, known: float) -> Bracket:
+    """Tangents and channels until the bracket is narrow, from a first slope and a known lower bound.
+
+    `line_at` returns the tangent for a kernel width, found in so many rounds.
+    """
+    at = _approached(goal, line_at, math.log(slope))
     best, lower, upper, narrowest = math.exp(at), known, math.inf, math.inf
     seen: list[_Seen] = []
     while len(seen) < _TANGENTS:
-        line = tangent(_layout(layout_at, at))
+        line = line_at(_width(at), ROUNDS)
         channel = line.channel(line.slope)
         excess = goal.excess(channel)
         tuned, found = _tuned(goal, line, at, excess)
@@ -137,15 +187,16 @@ def search(goal: Goal, layout_at: Callable[[float], Layout], slope: float, known
     return Bracket(lower, upper, best, len(seen) + 1)
 
 
-def _layout(layout_at: Callable[[float], Layout], at: float) -> Layout:
-    return layout_at(math.exp(-0.5 * (at + math.log(2.0))))
+def _width(at: float) -> float:
+    """Kernel width w = 1 / sqrt(2 s) of the slope exp(at)."""
+    return math.exp(-0.5 * (at + math.log(2.0)))
 
 
-def _approached(goal: Goal, layout_at: Callable[[float], Layout], at: float) -> float:
+def _approached(goal: Goal, line_at: Callable[[float, int], Line], at: float) -> float:
     """Slope near the goal on a logarithmic scale, by output laws of two rounds."""
     seen: list[_Seen] = []
     for _ in range(_TANGENTS):
-        line = tangent(_layout(layout_at, at), rounds=2)
+        line = line_at(_width(at), 2)
         channel = line.channel(line.slope)
         excess = goal.excess(channel)
         seen.append(_Seen(at, excess, channel.rate < _SILENT))
@@ -179,7 +230,7 @@ def _interpolated(points: list[_Seen]) -> float:
     )
 
 
-def _tuned(goal: Goal, line: Tangent, at: float, excess: float) -> tuple[float | None, float]:
+def _tuned(goal: Goal, line: Line, at: float, excess: float) -> tuple[float | None, float]:
     """Slope at which the tangent's own output law meets the goal, if near, and the bound it gives."""
     points = [(at, excess)]
     bound, target = math.inf, at - 2 * excess

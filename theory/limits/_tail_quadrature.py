@@ -13,7 +13,9 @@ import numpy as np
 
 from .._typing import FloatArray
 from ..sources import Source
+from ._letters import graded, weighted_letters
 from ._panels import density_panels
+from .shannon import weights_errors
 
 __all__ = ["integral"]
 
@@ -24,15 +26,14 @@ _FAR = 1e300
 
 def integral(source: Source, log_integrand: Callable[[FloatArray], FloatArray]) -> float:
     """Integral of exp(log_integrand) over the support of a source; infinite where it diverges."""
-    panels = density_panels(source)
+    panels = weighted_letters(source) if weights_errors(source) else density_panels(source)
     lower, upper = source.support
-    body = float(_panel_sums(log_integrand, panels.lower, panels.upper).sum())
-    right = _tail(log_integrand, panels.upper[-1], panels.upper[-1] - panels.lower[-1], upper, body)
+    start, stop = panels.lower[0], panels.upper[-1]
+    body = float(_panel_sums(log_integrand, *graded(panels.lower, panels.upper)).sum())
+    right = _tail(log_integrand, stop, stop - panels.lower[-1], upper, body)
     if source.symmetric:
         return body + 2 * right
-    mirrored = _tail(
-        lambda x: log_integrand(-x), -panels.lower[0], panels.upper[0] - panels.lower[0], -lower, body
-    )
+    mirrored = _tail(lambda x: log_integrand(-x), -start, panels.upper[0] - start, -lower, body)
     return body + right + mirrored
 
 

@@ -22,16 +22,28 @@ from ._certificate import Scan, scan_dual
 from ._layout import ORDER, Layout, Nodes
 from ._reproduction import Reproduction
 
-__all__ = ["Channel", "Tangent", "tangent"]
+__all__ = [
+    "ENVELOPE",
+    "FINE",
+    "FIT",
+    "GOAL",
+    "MISSED",
+    "ROUNDS",
+    "SMALLEST",
+    "SPLIT",
+    "Channel",
+    "Tangent",
+    "tangent",
+]
 
-_ROUNDS = 12  # times that points may be added; four or five are usual
-_FIT = 1e-9  # likelihood gap asked of the interior-point method, nats
-_GOAL = 5e-8  # gap that ends the rounds, nats: 7e-8 bit; tenfold less costs another round
-_FINE = 14  # Gauss nodes of the second rule; its difference from the first is taken as the error of both
-_REACH = 7.5  # kernel widths over which the envelope of c is taken; less than 1e-12 of a kernel lies beyond
-_SPLIT = np.arange(1, 5) / 5.0  # new points between two neighbours around a peak; fewer need more rounds
-_SMALLEST = 1e-5  # distance of neighbours, in kernel widths, that is not split any more
-_MISSED = 1e-13  # what the tails outside the nodes may hold, see `density_panels`
+ROUNDS = 12  # times that points may be added; four or five are usual
+FIT = 1e-9  # likelihood gap asked of the interior-point method, nats
+GOAL = 5e-8  # gap that ends the rounds, nats: 7e-8 bit; tenfold less costs another round
+FINE = 14  # Gauss nodes of the second rule; its difference from the first is taken as the error of both
+ENVELOPE = 7.5  # kernel widths over which the envelope of c is taken; less than 1e-12 of a kernel lies beyond
+SPLIT = np.arange(1, 5) / 5.0  # new points between two neighbours around a peak; fewer need more rounds
+SMALLEST = 1e-5  # distance of neighbours, in kernel widths, that is not split any more
+MISSED = 1e-13  # what the tails outside the nodes may hold, see `density_panels`
 
 
 @dataclass(frozen=True)
@@ -66,13 +78,13 @@ class Tangent:
     def channel(self, slope: float) -> Channel:
         """Test channel of the same output law at another slope."""
         (rough_rate, rough), (rate, distortion) = (
-            _channel(self.layout.nodes(order), self.reproduction, slope) for order in (ORDER, _FINE)
+            _channel(self.layout.nodes(order), self.reproduction, slope) for order in (ORDER, FINE)
         )
-        error = abs(rate - rough_rate) + _MISSED
-        return Channel(rate, distortion, error, abs(distortion - rough) + _MISSED * distortion)
+        error = abs(rate - rough_rate) + MISSED
+        return Channel(rate, distortion, error, abs(distortion - rough) + MISSED * distortion)
 
 
-def tangent(layout: Layout, rounds: int = _ROUNDS) -> Tangent:
+def tangent(layout: Layout, rounds: int = ROUNDS) -> Tangent:
     """Best output law for the kernel of a layout, found in at most so many rounds, and the line it proves."""
     nodes = layout.nodes(ORDER)
     mass = np.add.reduceat(
@@ -81,15 +93,15 @@ def tangent(layout: Layout, rounds: int = _ROUNDS) -> Tangent:
     reproduction = best = layout.start
     lower, least = -np.inf, np.inf
     for count in range(rounds):
-        reproduction = reproduction.fitted(nodes.points, nodes.masses, layout.width, _FIT, warm=count > 0)
+        reproduction = reproduction.fitted(nodes.points, nodes.masses, layout.width, FIT, warm=count > 0)
         scan = scan_dual(layout.scan_points(), *layout.scan_nodes(reproduction), layout.width)
-        excess = scan.envelope(layout.lower, layout.upper, _REACH * layout.width)
+        excess = scan.envelope(layout.lower, layout.upper, ENVELOPE * layout.width)
         lower = max(lower, _dual_value(layout, reproduction) - float(mass @ np.log(excess)))
         attained = -float(nodes.masses @ np.log(reproduction.at_nodes(nodes.points, layout.width)[0]))
         if attained < least:
             least, best = attained, reproduction
         points = _refinement(layout, mass, reproduction, scan)
-        if least - lower <= _GOAL or not points.size:
+        if least - lower <= GOAL or not points.size:
             break
         reproduction = reproduction.with_points(points)
     return Tangent(layout, 0.5 / layout.width**2, lower, best)
@@ -98,26 +110,26 @@ def tangent(layout: Layout, rounds: int = _ROUNDS) -> Tangent:
 def _dual_value(layout: Layout, reproduction: Reproduction) -> float:
     """E log(v / f) for v = f / lambda in the zone and flat outside, less its quadrature error."""
     values = []
-    for order in (ORDER, _FINE):
+    for order in (ORDER, FINE):
         nodes = layout.nodes(order)
         mixture = reproduction.at_nodes(nodes.points, layout.width)[0]
         flat = -np.log(layout.width * np.sqrt(2 * np.pi)) - nodes.log_density
         values.append(float(nodes.masses @ np.where(nodes.in_zone, -np.log(mixture), flat)))
-    return values[1] - abs(values[1] - values[0]) - _MISSED
+    return values[1] - abs(values[1] - values[0]) - MISSED
 
 
 def _refinement(layout: Layout, mass: FloatArray, reproduction: Reproduction, scan: Scan) -> FloatArray:
     """Points around the peaks whose excess, times the mass near by, is worth it."""
-    reach = _REACH * layout.width
+    reach = ENVELOPE * layout.width
     total = np.append(0.0, np.cumsum(mass))
     start = np.searchsorted(layout.upper, scan.peaks - reach)
     stop = np.searchsorted(layout.lower, scan.peaks + reach, side="right")
-    costly = scan.peaks[(scan.heights - 1) * (total[stop] - total[start]) > 0.1 * _GOAL]
+    costly = scan.peaks[(scan.heights - 1) * (total[stop] - total[start]) > 0.1 * GOAL]
     right = np.searchsorted(reproduction.centres, costly)
     right = np.unique(right[(right > 0) & (right < reproduction.centres.size)])
     low, high = reproduction.centres[right - 1], reproduction.centres[right]
-    wide = high - low > _SMALLEST * layout.width
-    return np.asarray((low[wide, None] + (high - low)[wide, None] * _SPLIT).ravel())
+    wide = high - low > SMALLEST * layout.width
+    return np.asarray((low[wide, None] + (high - low)[wide, None] * SPLIT).ravel())
 
 
 def _channel(nodes: Nodes, reproduction: Reproduction, slope: float) -> tuple[float, float]:

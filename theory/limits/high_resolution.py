@@ -4,6 +4,10 @@ With N levels spread as a density lambda the cell at x has width 1 / (N lambda(x
 in it (Bennett 1948).  What remains are integrals of powers of the density, taken here by quadrature that
 follows power-law tails to their end.
 
+Where a source weights its errors (an element divided by its block's scale), the density that weighs them takes
+the place of the density in Bennett's integral and Panter and Dite's formula.  Atoms beside the density take a
+codepoint each, which many levels do not feel.
+
 The catch is how many levels are many: where the density is smooth the next term falls like 1 / N, but it
 carries the weight of the tails; docs/limits.md says from which N on each formula holds to 1%.
 """
@@ -14,9 +18,12 @@ import math
 
 import numpy as np
 
+from .._typing import FloatArray
 from ..sources import Source
+from ._letters import law_atoms, weighted_letters
 from ._tail_quadrature import integral
-from .shannon import checked_amount, checked_source
+from .linder_zamir import FineLaw, fine_law
+from .shannon import checked_amount, checked_source, weights_errors
 
 __all__ = [
     "GISH_PIERCE_GAP",
@@ -103,8 +110,8 @@ def bennett_integral(source: Source, point_density: Source) -> float:
     >>> round(bennett_integral(Normal(), Normal(std=3**0.5)), 6)  # sqrt(3) pi / 2
     2.720699
     """
-    law, codes = _with_density(source), _with_density(point_density, "point_density")
-    return integral(law, lambda x: law.logpdf(x) - 2 * codes.logpdf(x)) / 12
+    law, codes = _with_density(source, weighted=True), _with_density(point_density, "point_density")
+    return integral(law, lambda x: _log_weighted(law, x) - 2 * codes.logpdf(x)) / 12
 
 
 def companding_distortion(source: Source, levels: int, *, power: float = 1 / 3) -> float:
@@ -190,14 +197,16 @@ def panter_dite(source: Source, levels: int) -> float:
     >>> round(panter_dite(Normal(), 1), 6)
     2.720699
     """
-    law, count = _with_density(source), _checked_levels(levels)
-    return power_integral(law, 1 / 3) ** 3 / (12 * count**2)
+    law, count = _with_density(source, weighted=True), _checked_levels(levels)
+    return integral(law, lambda x: _log_weighted(law, x) / 3) ** 3 / (12 * count**2)
 
 
 def gish_pierce(source: Source, rate: float) -> float:
-    """Distortion of a uniform quantiser with an ideal entropy code at a high rate.
+    """Distortion of the best scalar quantiser with an ideal entropy code at a high rate.
 
-    D -> (1 / 12) 2^(2 (h - rate)), pi e / 6 times the Shannon bound.
+    D -> (1 / 12) 2^(2 (h - rate)), pi e / 6 times the Shannon bound, by uniform steps.  Where a letter's error
+    counts rho times its square, steps go with 1 / sqrt(rho), and E log2(rho) / 2 is added to h; for atoms see
+    `linder_zamir`, of which this is pi e / 6 times.
 
     Parameters
     ----------
@@ -232,7 +241,9 @@ def gish_pierce(source: Source, rate: float) -> float:
     >>> round(gish_pierce(Normal(), 4) * 4**4, 6)  # pi e / 6
     1.423289
     """
-    law, rate = _with_density(source), checked_amount("rate", rate)
+    law, rate = _with_density(source, weighted=True), checked_amount("rate", rate)
+    if weights_errors(law):
+        return _mixed(law).distortion(rate, 1 / 12)
     return math.exp2(2 * (law.differential_entropy() - rate)) / 12
 
 
@@ -266,12 +277,31 @@ def gish_pierce_rate(source: Source, distortion: float) -> float:
     >>> round(gish_pierce_rate(Normal(), 0.0625) - 2, 6)
     0.254614
     """
-    law, distortion = _with_density(source), checked_amount("distortion", distortion, zero=False)
+    law, distortion = (
+        _with_density(source, weighted=True),
+        checked_amount("distortion", distortion, zero=False),
+    )
+    if weights_errors(law):
+        return _mixed(law).rate(distortion, 1 / 12)
     return law.differential_entropy() - 0.5 * math.log2(12 * distortion)
 
 
-def _with_density(source: object, name: str = "source") -> Source:
-    law = checked_source(source, name)
+def _log_weighted(law: Source, x: FloatArray) -> FloatArray:
+    """Logarithm of the density of the measure of errors."""
+    if not weights_errors(law):
+        return law.logpdf(x)
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(law.distortion_density(x)))
+
+
+def _mixed(law: Source) -> FineLaw:
+    """Entropies of a law with atoms and weights; an atom whose errors weigh nothing has its own codepoint too."""
+    _, masses, energies = law_atoms(law)
+    return fine_law(weighted_letters(law), float(masses[energies == 0].sum()))
+
+
+def _with_density(source: object, name: str = "source", *, weighted: bool = False) -> Source:
+    law = checked_source(source, name, weighted=weighted)
     if law.discrete:
         raise TypeError(f"{name} must have a density, got {law!r}")
     return law

@@ -18,9 +18,17 @@ import numpy as np
 from .._typing import FloatArray
 from ..sources import Empirical, Normal, Source
 from ._atoms import atom_layout
-from ._layout import Layout, density_layout
+from ._layout import density_layout
 from ._search import Bracket, DistortionAt, RateAt, search
-from .shannon import checked_amount, checked_source, shannon_lower_bound, shannon_lower_bound_rate
+from ._tangent import Tangent, tangent
+from ._weighted import weighted_law
+from .shannon import (
+    checked_amount,
+    checked_source,
+    shannon_lower_bound,
+    shannon_lower_bound_rate,
+    weights_errors,
+)
 
 __all__ = ["DistortionRate", "RateDistortion", "distortion_rate", "rate_distortion"]
 
@@ -144,7 +152,7 @@ def distortion_rate(source: Source, rate: float) -> DistortionRate:
     >>> round(limit.distortion, 6), limit.bracket_bits < 1e-6
     (0.217122, True)
     """
-    source, rate = checked_source(source), checked_amount("rate", rate)
+    source, rate = checked_source(source, weighted=True), checked_amount("rate", rate)
     if rate > _HIGHEST:
         raise ValueError(f"rate must be at most {_HIGHEST:g} bits, got {rate!r}")
     return _distortion_rate(source, rate)
@@ -152,16 +160,18 @@ def distortion_rate(source: Source, rate: float) -> DistortionRate:
 
 @lru_cache(maxsize=4096)
 def _distortion_rate(source: Source, rate: float) -> DistortionRate:
+    if weights_errors(source):
+        return _weighted_distortion_rate(source, rate)
     variance = source.std**2
     if rate == 0 or isinstance(source, Normal):
         distortion = variance * math.exp2(-2 * rate)
         return DistortionRate(rate, distortion, distortion, distortion, 2 * _NATS * distortion, "closed form")
-    layout_at, entropy = _layouts(source)
+    line_at, entropy = _lines(source)
     if rate >= entropy:
         return DistortionRate(rate, 0.0, 0.0, 0.0, 0.0, "closed form")
     floor = shannon_lower_bound(source, rate)
     first = 0.5 / (floor if floor > 0 else variance * math.exp2(-2 * rate))
-    found = search(DistortionAt(rate * _NATS, variance), layout_at, first, floor)
+    found = search(DistortionAt(rate * _NATS, variance), line_at, first, floor)
     upper = min(found.upper, variance * math.exp2(-2 * rate))
     return DistortionRate(rate, upper, min(found.lower, upper), upper, *_how(found))
 
@@ -204,39 +214,68 @@ def rate_distortion(source: Source, distortion: float) -> RateDistortion:
     >>> round(rate_distortion(Uniform(), 0.0474490956).rate, 6)
     2.0
     """
-    source = checked_source(source)
+    source = checked_source(source, weighted=True)
     return _rate_distortion(source, checked_amount("distortion", distortion, zero=source.discrete))
 
 
 @lru_cache(maxsize=4096)
 def _rate_distortion(source: Source, distortion: float) -> RateDistortion:
+    if weights_errors(source):
+        return _weighted_rate_distortion(source, distortion)
     variance = source.std**2
     if distortion >= variance:
         return RateDistortion(distortion, 0.0, 0.0, 0.0, math.inf, "closed form")
     if isinstance(source, Normal):
         rate = 0.5 * math.log2(variance / distortion)
         return RateDistortion(distortion, rate, rate, rate, 2 * _NATS * distortion, "closed form")
-    layout_at, entropy = _layouts(source)
+    line_at, entropy = _lines(source)
     if distortion == 0:
         return RateDistortion(0.0, entropy, entropy, entropy, 0.0, "closed form")
     floor = shannon_lower_bound_rate(source, distortion)
     if floor > _HIGHEST:
         raise ValueError(f"distortion {distortion!r} needs more than {_HIGHEST:g} bits")
-    found = search(RateAt(distortion, variance), layout_at, 0.5 / distortion, floor * _NATS)
+    found = search(RateAt(distortion, variance), line_at, 0.5 / distortion, floor * _NATS)
     upper = min(found.upper / _NATS, 0.5 * math.log2(variance / distortion), entropy)
     return RateDistortion(distortion, upper, min(found.lower / _NATS, upper), upper, *_how(found))
+
+
+def _weighted_distortion_rate(source: Source, rate: float) -> DistortionRate:
+    law = weighted_law(source)
+    share = 1 - law.letters.silent
+    if rate == 0:
+        most = share * law.most
+        return DistortionRate(rate, most, most, most, math.nan, "closed form")
+    if rate >= share * law.entropy:
+        return DistortionRate(rate, 0.0, 0.0, 0.0, 0.0, "closed form")
+    found = law.distortion_at(rate * _NATS)
+    return DistortionRate(rate, found.upper, found.lower, found.upper, *_how(found))
+
+
+def _weighted_rate_distortion(source: Source, distortion: float) -> RateDistortion:
+    law = weighted_law(source)
+    share = 1 - law.letters.silent
+    if distortion >= share * law.most:
+        return RateDistortion(distortion, 0.0, 0.0, 0.0, math.inf, "closed form")
+    if distortion == 0:
+        entropy = share * law.entropy
+        return RateDistortion(0.0, entropy, entropy, entropy, 0.0, "closed form")
+    found = law.rate_at(distortion)
+    return RateDistortion(
+        distortion, found.upper / _NATS, found.lower / _NATS, found.upper / _NATS, *_how(found)
+    )
 
 
 def _how(found: Bracket) -> tuple[float, str, int]:
     return _NATS / found.slope, "test channel and dual bound", found.tangents
 
 
-def _layouts(source: Source) -> tuple[Callable[[float], Layout], float]:
-    """Layout of a law at each kernel width, and its entropy in bits (infinite with a density)."""
+def _lines(source: Source) -> tuple[Callable[[float, int], Tangent], float]:
+    """Tangents of a law by kernel width and rounds, and its entropy in bits (infinite with a density)."""
     if not source.discrete:
-        return lambda width: density_layout(source, width), math.inf
+        return lambda width, rounds: tangent(density_layout(source, width), rounds), math.inf
     points, masses = _atoms(source)
-    return lambda width: atom_layout(points, masses, width), float(-masses @ np.log2(masses))
+    entropy = float(-masses @ np.log2(masses))
+    return lambda width, rounds: tangent(atom_layout(points, masses, width), rounds), entropy
 
 
 def _atoms(source: Source) -> tuple[FloatArray, FloatArray]:

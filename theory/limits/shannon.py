@@ -14,24 +14,37 @@ from numbers import Real
 import numpy as np
 
 from ..sources import Source
+from ._letters import law_atoms
 
-__all__ = ["checked_amount", "checked_source", "shannon_lower_bound", "shannon_lower_bound_rate"]
+__all__ = [
+    "checked_amount",
+    "checked_source",
+    "shannon_lower_bound",
+    "shannon_lower_bound_rate",
+    "weights_errors",
+]
 
 
-def checked_source(source: object, name: str = "source") -> Source:
+def checked_source(source: object, name: str = "source", *, weighted: bool = False) -> Source:
     """Return the source, or raise TypeError.
 
-    A source that weights its errors is refused: its distortion is not that of its density.
+    A source that weights its errors is refused unless it is allowed: its distortion is not that of its density.
     """
     if not isinstance(source, Source):
         raise TypeError(f"{name} must be a Source, such as Laplace(), got {source!r}")
-    if _weights_errors(source):
-        raise TypeError(f"{name} must weight all errors alike, got {source!r}")
+    if not weighted and weights_errors(source):
+        raise TypeError(
+            f"{name} must weight all errors alike and have no atoms beside a density, got {source!r}"
+        )
     return source
 
 
-def _weights_errors(source: Source) -> bool:
-    if source.discrete or type(source).distortion_density is Source.distortion_density:
+def weights_errors(source: Source) -> bool:
+    """Whether the measure of errors and the plain one differ, or atoms stand beside the density."""
+    apart = type(source).probability is not Source.probability
+    if source.discrete or (apart and law_atoms(source)[0].size):
+        return apart
+    if type(source).distortion_density is Source.distortion_density:
         return False
     points = source.ppf(np.array([0.011, 0.23, 0.41, 0.67, 0.93]))
     return not np.allclose(source.distortion_density(points), source.pdf(points), rtol=1e-9, atol=0.0)
@@ -45,6 +58,15 @@ def checked_amount(name: str, value: object, *, zero: bool = True) -> float:
     if not (math.isfinite(number) and (number >= 0 if zero else number > 0)):
         raise ValueError(f"{name} must be finite and {'not negative' if zero else 'positive'}, got {value!r}")
     return number
+
+
+def _alike(source: object) -> Source:
+    if isinstance(source, Source) and weights_errors(source):
+        raise TypeError(
+            "source must weight all errors alike and have no atoms beside a density: Shannon's expression is no "
+            f"bound otherwise; take distortion_rate, or linder_zamir for a high rate; got {source!r}"
+        )
+    return checked_source(source)
 
 
 def shannon_lower_bound(source: Source, rate: float) -> float:
@@ -67,13 +89,15 @@ def shannon_lower_bound(source: Source, rate: float) -> float:
     Raises
     ------
     TypeError
-        If the source is no `Source` or the rate no number.
+        If the source is no `Source` or the rate no number; if the source weights its errors or has atoms beside
+        a density, where the expression is no bound.
     ValueError
         If the rate is negative, NaN or infinite.
 
     See Also
     --------
     distortion_rate : the truth, within a proved bracket; prefer it where a limit is quoted.
+    linder_zamir : the same expression as an asymptote, for weighted errors and atoms too.
 
     References
     ----------
@@ -86,7 +110,7 @@ def shannon_lower_bound(source: Source, rate: float) -> float:
     >>> shannon_lower_bound(Normal(), 2)
     0.0625
     """
-    law, rate = checked_source(source), checked_amount("rate", rate)
+    law, rate = _alike(source), checked_amount("rate", rate)
     exponent = 2 * (law.differential_entropy() - rate) - math.log2(2 * math.pi * math.e)
     return min(math.exp2(exponent), law.std**2)  # above it by rounding only
 
@@ -111,7 +135,8 @@ def shannon_lower_bound_rate(source: Source, distortion: float) -> float:
     Raises
     ------
     TypeError
-        If the source is no `Source` or the distortion no number.
+        If the source is no `Source` or the distortion no number; if the source weights its errors or has atoms
+        beside a density.
     ValueError
         If the distortion is not positive and finite.
 
@@ -125,7 +150,7 @@ def shannon_lower_bound_rate(source: Source, distortion: float) -> float:
     >>> shannon_lower_bound_rate(Normal(), 0.0625)
     2.0
     """
-    law, distortion = checked_source(source), checked_amount("distortion", distortion, zero=False)
+    law, distortion = _alike(source), checked_amount("distortion", distortion, zero=False)
     if distortion >= law.std**2:
         return 0.0
     return max(0.0, law.differential_entropy() - 0.5 * math.log2(2 * math.pi * math.e * distortion))

@@ -12,9 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .._typing import FloatArray
 from ..sources import Source
+from ._letters import law_atoms
+from ._tail_quadrature import integral
 from .high_resolution import power_integral
-from .shannon import checked_amount, checked_source
+from .shannon import checked_amount, checked_source, weights_errors
 
 __all__ = ["ZadorConstant", "zador", "zador_constant"]
 
@@ -123,7 +126,8 @@ def zador(source: Source, rate: float, *, dimension: int = 1) -> float:
     """Distortion per element of the best fixed-rate vector quantiser at a high rate.
 
     D -> G_k (integral of f^(k / (k + 2)))^(k + 2) 2^(-2 rate), with the best G_k that is known to be reached;
-    for k = 1 this is `panter_dite`, and for k to infinity the Shannon lower bound.
+    for k = 1 this is `panter_dite`, and for k to infinity the Shannon lower bound.  Where a letter's error counts
+    rho times its square, f^(k / (k + 2)) rho^(1 / (k + 2)) is integrated.
 
     Parameters
     ----------
@@ -148,7 +152,8 @@ def zador(source: Source, rate: float, *, dimension: int = 1) -> float:
 
     References
     ----------
-    Zador (1982); Gray and Neuhoff (1998), Quantization, eq. 19.
+    Zador (1982); Gray and Neuhoff (1998), Quantization, eq. 19; Li, Chaddha and Gray (1999), Asymptotic
+    performance of vector quantizers with a perceptual distortion measure, for weights.
 
     Examples
     --------
@@ -156,9 +161,24 @@ def zador(source: Source, rate: float, *, dimension: int = 1) -> float:
     >>> round(zador(Laplace(), 4, dimension=1) * 4**4, 6)
     4.5
     """
-    law, rate = checked_source(source), checked_amount("rate", rate)
+    law, rate = checked_source(source, weighted=True), checked_amount("rate", rate)
     if law.discrete:
         raise TypeError(f"source must have a density, got {law!r}")
     constant = zador_constant(dimension)
     k = constant.dimension
-    return constant.least * power_integral(law, k / (k + 2)) ** (k + 2) * math.exp2(-2 * rate)
+    spread = _weighted_integral(law, k) if weights_errors(law) else power_integral(law, k / (k + 2))
+    return constant.least * spread ** (k + 2) * math.exp2(-2 * rate)
+
+
+def _weighted_integral(law: Source, k: int) -> float:
+    """Integral of f^(k / (k + 2)) rho^(1 / (k + 2)): Li, Chaddha and Gray (1999), with one weight an element."""
+    if k > 1 and law_atoms(law)[0].size:
+        raise TypeError(
+            f"source must have no atoms beside a density for vectors of {k} elements, got {law!r}"
+        )
+
+    def logarithm(x: FloatArray) -> FloatArray:
+        with np.errstate(divide="ignore"):
+            return np.asarray(((k - 1) * law.logpdf(x) + np.log(law.distortion_density(x))) / (k + 2))
+
+    return integral(law, logarithm)
