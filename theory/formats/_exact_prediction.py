@@ -1,0 +1,118 @@
+"""Error and index probabilities of a format, summed over its kinds of blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from scipy import optimize
+
+from .._typing import FloatArray
+from ._block_prediction import Outcome, block_outcome
+from ._scale_prediction import FINE_MANTISSA, BlockData, error_nodes
+from ._plan import _moment, _nominal_size, _quantiser
+from .number_types import number_type
+from .scale_search import TENSOR_FACTORS
+
+if TYPE_CHECKING:
+    from ._layout_prediction import Layout
+    from ._outlier_prediction import Kept
+    from .format import Format
+
+__all__ = ["Found", "exact_outcome"]
+
+# Elements from which the number of outliers beyond a fixed magnitude varies by less than 1e-3 of R tells.
+_LARGE = 1 << 20
+_FACTOR_TOLERANCE = 1e-9  # relative; the error is flat at its minimum, and 1e-5 would do for its value
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """Error of the blocks and outliers of a format, and probabilities of its codes.
+
+    Attributes
+    ----------
+    distortion, standard_error : float
+        Mean squared error per element, and its standard error.
+    probabilities : ndarray
+        Of each code.
+    dimension : int
+        Elements that share a code.
+    factor : float
+        On the statistic.
+    """
+
+    distortion: float
+    probabilities: FloatArray
+    factor: float
+    method: Literal["exact", "simulation"] = "exact"
+    standard_error: float = 0.0
+    dimension: int = 1
+    approximations: tuple[str, ...] = ()
+
+
+def exact_outcome(format: Format, kept: Kept, layout: Layout, shape: tuple[int, ...]) -> Found:
+    """Integrate over the law of every kind of block."""
+    scale = format.scale
+    statistic, size = scale.statistic, _nominal_size(format, shape)
+    quantiser = _quantiser(format.element, statistic, size)
+    reach = format.element.reach(statistic, size) if scale.reach is None else scale.reach
+    multiplier = _moment(quantiser) if scale.multiplier == "moment" else float(scale.multiplier)
+    blocks = [
+        (part.elements / layout.elements, BlockData(kept.source, kept.zeros, part.size, part.group))
+        for part in layout.parts
+    ]
+
+    def outcome(factor: float, of: Format = format) -> Outcome:
+        total = Outcome(0.0, np.zeros(quantiser.levels))
+        for share, data in blocks:
+            total = total.plus(block_outcome(of, data, quantiser, reach, multiplier * factor).times(share))
+        return total
+
+    factor = 1.0
+    if scale.search == "tensor" and statistic != "none":
+        searched = _smooth(format)
+        factor = _best_factor(lambda tried: outcome(tried, searched).distortion)
+    found = outcome(factor)
+    return Found(
+        found.distortion + kept.distortion,
+        found.probabilities,
+        multiplier * factor,
+        approximations=tuple(_assumed(format, layout)),
+    )
+
+
+def _assumed(format: Format, layout: Layout) -> Iterator[str]:
+    group = format.group
+    grouped = group is not None and any(part.group > 1 for part in layout.parts)
+    if group is not None and grouped and len(error_nodes(group.number, group.rounding)) > 1:
+        yield (
+            f"The mantissa of the outer scales ({group.number}) is taken as spread evenly over an octave of "
+            "its logarithm."
+        )
+    if grouped and any(part.size == 1 for part in layout.parts):
+        yield "Blocks of one element in a group are taken as blocks of two."
+    outliers = format.outliers
+    if outliers is not None and outliers.fraction is not None and layout.elements < _LARGE:
+        yield "Outliers are taken as the elements beyond a fixed magnitude, whatever the tensor's own largest are."
+
+
+def _smooth(format: Format) -> Format:
+    """Format whose error is a smooth function of the factor, and nearly that of the given one, if it is fine."""
+    scale = format.scale
+    if scale.number.mantissa_bits < FINE_MANTISSA or scale.rounding != "nearest" or format.group is not None:
+        return format
+    return replace(format, scale=replace(scale, number=number_type("float32")))
+
+
+def _best_factor(error: Callable[[float], float]) -> float:
+    """Factor of least error within the bounds of the encoder's search."""
+    grid = TENSOR_FACTORS
+    best = int(np.argmin([error(float(factor)) for factor in grid]))
+    low, high = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
+    found = optimize.minimize_scalar(
+        error, bounds=(low, high), method="bounded", options={"xatol": _FACTOR_TOLERANCE}
+    )
+    return float(found.x) if found.fun < error(float(grid[best])) else float(grid[best])
