@@ -21,8 +21,11 @@ from .scalar import Design, ScalarQuantiser
 
 __all__ = ["compand", "half_step_compander"]
 
+# A codepoint so small beside the largest is a zero that rounding has moved.
+_NO_ZERO = 1e-14
+
 Layout = Literal["symmetric", "asymmetric", "repeat_zero"]
-Ends = Literal["interior", "closed"]
+Ends = Literal["interior", "closed", "upper"]
 
 
 def compand(
@@ -38,7 +41,9 @@ def compand(
     Parameters
     ----------
     source : Source
-        The law f.
+        The law f.  Where errors are weighted, f is the density of the measure of errors, whose cube root is
+        the optimal density of codepoints.  Atoms do not count in it; those at an end get their codepoint by
+        `ends`.
     levels : int, 2 to 65,536
         Number of codepoints N; even for the layouts that represent zero.
     power : float, > 0
@@ -47,8 +52,10 @@ def compand(
         "symmetric": quantiles i / (N + 1), i = 1..N, no zero for even N.  "asymmetric": N/2 codepoints up to
         and including the median, N/2 above it: an exact zero, one more codepoint below than above.
         "repeat_zero": N/2 on each side, the median twice: two codes stand for zero.
-    ends : {"interior", "closed"}
-        Whether the outermost codepoints lie inside the support or on its ends (bounded laws only).
+    ends : {"interior", "closed", "upper"}
+        Whether the outermost codepoints lie inside the support or on its ends (bounded laws only); "upper":
+        the upper end is a codepoint and the lower is not, for laws with an atom at the upper end alone, such
+        as an element over its block's signed extreme.
 
     Returns
     -------
@@ -58,7 +65,7 @@ def compand(
     Raises
     ------
     ValueError
-        For an impossible power, an odd number of levels with a zero, or closed ends of an unbounded law.
+        For an impossible power, an odd number of levels with a zero, or an end of an unbounded law as codepoint.
 
     See Also
     --------
@@ -76,23 +83,28 @@ def compand(
     """
     levels = check_levels(levels)
     check_choice("layout", layout, ("symmetric", "asymmetric", "repeat_zero"))
-    check_choice("ends", ends, ("interior", "closed"))
+    check_choice("ends", ends, ("interior", "closed", "upper"))
     if layout != "symmetric" and levels % 2:
         raise ValueError(f"levels must be even for layout {layout!r}, got {levels}")
-    if ends == "closed" and not np.isfinite(source.support).all():
-        raise ValueError(f"ends='closed' needs a law of bounded support, got {source!r}")
-    quantile = point_density_quantile(source, power)
-    codepoints = _mirrored(quantile(_quantile_levels(levels, layout, ends == "closed")), source, layout)
+    if ends != "interior" and not np.isfinite(source.support[0 if ends == "closed" else 1 :]).all():
+        raise ValueError(f"ends={ends!r} needs a law of bounded support, got {source!r}")
+    shares = _quantile_levels(levels, layout, lower=ends == "closed", upper=ends != "interior")
+    codepoints = point_density_quantile(source, power)(shares)
+    if ends != "interior":
+        codepoints[-1] = source.support[1]
+    if ends == "closed":
+        codepoints[0] = source.support[0]
+    codepoints = _mirrored(codepoints, source, layout, ends)
     return ScalarQuantiser(codepoints, design=Design(method="compand", status="closed form"))
 
 
-def _quantile_levels(levels: int, layout: str, closed: bool) -> FloatArray:
-    """Probabilities at which the point density is inverted."""
+def _quantile_levels(levels: int, layout: str, *, lower: bool, upper: bool) -> FloatArray:
+    """Probabilities at which the point density is inverted, 0 and 1 among them where asked."""
     if layout == "symmetric":
-        return _spread(0.0, 1.0, levels, with_left=closed, with_right=closed)
+        return _spread(0.0, 1.0, levels, with_left=lower, with_right=upper)
     half = levels // 2
-    below = _spread(0.0, 0.5, half, with_left=closed, with_right=True)
-    above = _spread(0.5, 1.0, half, with_left=layout == "repeat_zero", with_right=closed)
+    below = _spread(0.0, 0.5, half, with_left=lower, with_right=True)
+    above = _spread(0.5, 1.0, half, with_left=layout == "repeat_zero", with_right=upper)
     return np.concatenate([below, above])
 
 
@@ -104,15 +116,11 @@ def _spread(left: float, right: float, count: int, *, with_left: bool, with_righ
     return left + (right - left) * steps / (count + 1 - with_left - with_right)
 
 
-def _mirrored(codepoints: FloatArray, source: Source, layout: str) -> FloatArray:
-    """Remove the rounding that keeps the quantiles of a symmetric law from mirroring exactly."""
-    if not source.symmetric:
-        return codepoints
-    if layout == "asymmetric":
-        middle = len(codepoints) // 2 - 1
-        codepoints[middle] = 0.0
-        return codepoints
-    return (codepoints - codepoints[::-1]) / 2
+def _mirrored(codepoints: FloatArray, source: Source, layout: str, ends: str) -> FloatArray:
+    """Remove the rounding that keeps quantiles from zero, and those of a symmetric law from mirroring exactly."""
+    if source.symmetric and layout != "asymmetric" and ends != "upper":
+        return (codepoints - codepoints[::-1]) / 2
+    return np.where(np.abs(codepoints) < _NO_ZERO * np.abs(codepoints).max(), 0.0, codepoints)
 
 
 def half_step_compander(source: Source, levels: int, *, power: float = 1 / 3) -> ScalarQuantiser:

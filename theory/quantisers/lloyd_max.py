@@ -38,6 +38,8 @@ __all__ = ["lloyd_max"]
 _MAX_ITERATIONS = 500
 # A start is symmetric where mirror images agree to this; quantiles by quadrature leave about 1e-13.
 _EVEN = 1e-9
+# Distortions that differ less are of one solution, reached twice.
+_EQUAL = 1e-13
 # Residual of the whole line, relative as `Design.residual`, up to which a solution by halves is one; an atom
 # at the centre, which the halves do not see, leaves far more.
 _CONSISTENT = 1e-9
@@ -143,9 +145,13 @@ def _solve(
     heavy = heavy_ends(source)
     starts = starts_of(source, levels, pinned, heavy)
     found = [_solve_from(source, q, pinned, max_iterations) for q in starts]
-    best = min(found, key=lambda candidate: candidate.cost)
+    lowest = min(candidate.cost for candidate in found)
+    best = max(  # a symmetric one of equals
+        (candidate for candidate in found if candidate.cost <= lowest * (1 + _EQUAL)),
+        key=lambda candidate: np.array_equal(candidate.codepoints, -candidate.codepoints[::-1]),
+    )
     if len(found) > 1 and best.certificate == "local minimum":
-        where = _ends_taken(heavy, best.codepoints)
+        where = _ends_served(source, heavy, best.codepoints)
         best.certificate = f"local minimum, the lowest from {len(found)} starts ({where})"
     return best
 
@@ -189,13 +195,13 @@ def _is_even(q: FloatArray) -> bool:
     return bool((np.abs(q + q[::-1]) <= _EVEN * np.abs(q).max()).all())
 
 
-def _ends_taken(heavy: list[HeavyEnd], codepoints: FloatArray) -> str:
-    taken = [end.index for end in heavy if end.holds(codepoints)]
-    if len(taken) == 2:
-        return "a codepoint at either end of the law"
-    if not taken:
-        return "no codepoint at an end of the law"
-    return f"a codepoint at the {'lower' if taken[0] == 0 else 'upper'} end of the law"
+def _ends_served(source: Source, heavy: list[HeavyEnd], codepoints: FloatArray) -> str:
+    served = [end.index for end in heavy if end.served(source, codepoints)]
+    if len(served) == 2:
+        return "a codepoint for either end of the law"
+    if not served:
+        return "no codepoint for an end of the law alone"
+    return f"a codepoint for the {'lower' if served[0] == 0 else 'upper'} end of the law"
 
 
 def _certified(

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import special
 
 from .._typing import ArrayLike, FloatArray, IntArray
 from ..sources import Source
@@ -26,18 +27,23 @@ _SHARES = 2.0 ** -np.arange(2, 11)
 _CONTRAST, _LEAST_MASS = 2.0, 1e-6
 
 
+# Entries of the table that inverts the point density, and the logit of its first and last share.
+_TABLE, _LOGIT = 257, 36.0
+
+
 @dataclass(frozen=True)
 class HeavyEnd:
-    """An end of the support that holds much mass: its index as a codepoint, its range and its centroid."""
+    """An end of the support that holds much mass: its index as a codepoint, that mass and its centroid."""
 
     index: int  # 0 or -1
-    border: float
+    mass: float
     centroid: float
 
-    def holds(self, codepoints: FloatArray) -> bool:
-        """Whether the outermost codepoint lies there."""
-        sign = -1 if self.index == 0 else 1
-        return bool(sign * (codepoints[self.index] - self.border) > 0)
+    def served(self, source: Source, codepoints: FloatArray) -> bool:
+        """Whether more than half of what the outermost codepoint stands for lies at the end."""
+        middle = float(codepoints[self.index] + codepoints[1 if self.index == 0 else -2]) / 2
+        lower, upper = (-np.inf, middle) if self.index == 0 else (middle, np.inf)
+        return bool(self.mass > 0.5 * source.partial_moments(lower, upper)[0])
 
 
 def heavy_ends(source: Source) -> list[HeavyEnd]:
@@ -61,7 +67,7 @@ def heavy_ends(source: Source) -> list[HeavyEnd]:
         k = int(np.argmax(contrast))
         if contrast[k] > _CONTRAST:
             centroid = float(np.clip(border[k] + first[k] / mass[k], low, high))
-            found.append(HeavyEnd(index, float(border[k]), centroid))
+            found.append(HeavyEnd(index, float(mass[k]), centroid))
     return found
 
 
@@ -108,13 +114,9 @@ def spread_codepoints(source: Source, levels: int, anchors: Mapping[int, float])
 
 
 def _shares_below(quantile: Callable[[ArrayLike], FloatArray], values: FloatArray) -> FloatArray:
-    """Invert a quantile function by bisection."""
-    low, high = np.zeros(len(values)), np.ones(len(values))
-    for _ in range(54):
-        middle = (low + high) / 2
-        below = quantile(middle) < values
-        low, high = np.where(below, middle, low), np.where(below, high, middle)
-    return high
+    """Invert a quantile function, as exactly as a start needs: linearly between values of it."""
+    shares = special.expit(np.linspace(-_LOGIT, _LOGIT, _TABLE))
+    return np.interp(values, quantile(shares), shares, left=0.0, right=1.0)
 
 
 def _repaired(source: Source, q: FloatArray, taken: IntArray) -> FloatArray:

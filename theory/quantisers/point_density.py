@@ -17,6 +17,7 @@ from scipy import special
 from .._arguments import check_positive
 from .._typing import ArrayLike, FloatArray
 from ..sources import GeneralisedNormal, Laplace, Logistic, Normal, Source, StudentT, Uniform
+from ._weights import weighs_errors
 
 __all__ = ["point_density_quantile", "tail_offset"]
 
@@ -31,10 +32,13 @@ _LAST_TAIL = 1e-290
 def point_density_quantile(source: Source, power: float = 1 / 3) -> Quantile:
     """Quantile function of the law whose density is proportional to f^power.
 
+    Where errors are weighted f is the density of the measure of errors (`Source.distortion_density`): the
+    cube root of that is optimal.  Atoms do not count.
+
     Parameters
     ----------
     source : Source
-        Any law with a density.
+        Any law with a density; atoms beside it do not count.
     power : float, > 0
         Exponent of the density; for Student-t it must exceed 1 / (df + 1).
 
@@ -139,12 +143,20 @@ def _numerical(source: Source, power: float) -> Quantile:
     return quantile
 
 
+def _log_density(source: Source, x: FloatArray) -> FloatArray:
+    """Logarithm of the density whose power spreads the codepoints."""
+    if not weighs_errors(source):
+        return source.logpdf(x)
+    with np.errstate(divide="ignore"):
+        return np.log(source.distortion_density(x))
+
+
 def _panel_integrals(source: Source, power: float) -> tuple[FloatArray, FloatArray]:
     """Panel borders, and the integral of f^power from the first border to each."""
     tails = np.concatenate([np.geomspace(_LAST_TAIL, 1e-3, 300), np.linspace(0.002, 0.498, 249)])
     borders = np.concatenate([source.ppf(tails), source.ppf([0.5]), source.isf(tails[::-1])])
     low, high = source.support
-    borders = np.concatenate([borders, [b for b in (low, high) if np.isfinite(b)]])
+    borders = np.concatenate([borders, source.breakpoints, [b for b in (low, high) if np.isfinite(b)]])
     panels = np.unique(borders[np.isfinite(borders)])
     pieces = _integrate(source, power, panels[:-1], panels[1:])
     if not np.isfinite(pieces).all() or not pieces.sum() > 0:
@@ -156,7 +168,7 @@ def _integrate(source: Source, power: float, lower: FloatArray, upper: FloatArra
     half = ((upper - lower) / 2)[..., None]
     x = lower[..., None] + half * (1 + _NODES)
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-        pieces = np.exp(power * source.logpdf(x)) * half * _WEIGHTS
+        pieces = np.exp(power * _log_density(source, x)) * half * _WEIGHTS
     # A node so close to a pole that it falls on it belongs to a panel of no width.
     return np.asarray(np.sum(np.nan_to_num(pieces, nan=0.0, posinf=0.0), axis=-1))
 
@@ -172,7 +184,7 @@ def _invert_in_panel(
         right = np.where(excess > 0, x, right)
         left = np.where(excess <= 0, x, left)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            step = x - excess / np.exp(power * source.logpdf(x))
+            step = x - excess / np.exp(power * _log_density(source, x))
         inside = (step > left) & (step < right)
         moved = np.where(inside, step, left + (right - left) / 2)
         if np.all(np.abs(moved - x) <= 4e-16 * np.abs(moved)):
