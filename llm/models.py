@@ -1,0 +1,202 @@
+"""Causal language models by folder, hub id or the name `embedded`, and the tensors in them that hold weights."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from torch import nn
+
+from .embedded import embedded_model_folder
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+__all__ = ["EMBEDDED", "LanguageModel", "WeightTensor", "load_model", "pick_device", "weight_tensors"]
+
+EMBEDDED = "embedded"
+
+Part = Literal["embedding", "decoder", "head"]
+
+# Names of submodules that see pictures or sound, in the architectures that transformers holds.
+_TOWERS = ("vision", "visual", "image", "audio", "multi_modal_projector", "mm_projector")
+
+
+@dataclass(frozen=True, eq=False)
+class LanguageModel:
+    """A model with its tokenizer.
+
+    Attributes
+    ----------
+    name : str
+        What it was asked for by.
+    model : PreTrainedModel
+        In evaluation mode, without gradients.
+    tokenizer : PreTrainedTokenizerBase
+    """
+
+    name: str
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+
+    @property
+    def device(self) -> torch.device:
+        """Device of the first parameter, where inputs go."""
+        device: torch.device = next(self.model.parameters()).device
+        return device
+
+
+@dataclass(frozen=True, eq=False)
+class WeightTensor:
+    """A tensor of weights that a format may store.
+
+    Attributes
+    ----------
+    name : str
+        Of the parameter; of the first one where several share the tensor.
+    parameter : torch.nn.Parameter
+        Two or three dimensions (rows are outputs; experts come first), blocks run along the last.
+    part : {"embedding", "decoder", "head"}
+    tied : tuple of str
+        Other names of the same storage.
+    """
+
+    name: str
+    parameter: nn.Parameter
+    part: Part
+    tied: tuple[str, ...] = ()
+
+
+def pick_device(device: str = "auto") -> torch.device:
+    """Device of a name: "auto" is a GPU where there is one, else the CPU.
+
+    Raises
+    ------
+    ValueError
+        If the name is no device of torch, or the device is not there.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        found = torch.device(device)
+    except RuntimeError:
+        raise ValueError(f"device must be 'auto', 'cpu', 'cuda' or 'cuda:N', got {device!r}") from None
+    if found.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device {device!r} was asked for, but torch finds no GPU here")
+    if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
+        raise ValueError(f"device {device!r} was asked for, but there are {torch.cuda.device_count()} GPUs")
+    return found
+
+
+def load_model(
+    name: str | os.PathLike[str] = EMBEDDED,
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    device_map: str | None = None,
+    trust_remote_code: bool = False,
+) -> LanguageModel:
+    """Load a causal language model with its tokenizer.
+
+    Parameters
+    ----------
+    name : str or path
+        A local folder in the form of transformers, a hub id, or "embedded".
+    device : str
+        Where it goes, unless `device_map` spreads it over several devices.
+    dtype : {"auto", "float32", "bfloat16", "float16"}
+        Type of the weights; "auto" is the one they are stored in.
+    device_map : str, optional
+        Handed to transformers ("auto" spreads the layers over all devices).
+    trust_remote_code : bool
+        Whether code that lies beside the weights may run.
+
+    Returns
+    -------
+    LanguageModel
+
+    Raises
+    ------
+    ValueError
+        If the folder is missing or holds no causal model, the architecture is unknown, or the dtype or device is.
+    OSError
+        If a hub id cannot be fetched (`HF_HUB_OFFLINE=1` is honoured).
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = _locate(name)
+    kind = _dtype(dtype)
+    target = pick_device(device)
+    options: dict[str, Any] = {"trust_remote_code": trust_remote_code}
+    try:
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=kind, device_map=device_map, **options)
+        tokenizer = AutoTokenizer.from_pretrained(folder, **options)
+    except (ValueError, KeyError) as error:
+        raise ValueError(f"{name}: not a causal language model that transformers knows: {error}") from error
+    except OSError as error:
+        raise OSError(f"{name}: neither a model folder nor a hub id that can be fetched: {error}") from error
+    if device_map is None:
+        model = model.to(target)
+    return LanguageModel(str(name), model.eval().requires_grad_(False), tokenizer)
+
+
+def _locate(name: str | os.PathLike[str]) -> str:
+    """Folder or hub id of a name."""
+    if str(name) == EMBEDDED:
+        return str(embedded_model_folder())
+    path = Path(name)
+    if path.is_dir() and not (path / "config.json").exists():
+        raise ValueError(f"{name}: the folder holds no config.json, so it is no model of transformers")
+    if not path.is_dir() and (path.is_absolute() or str(name).startswith(".") or str(name).count("/") > 1):
+        raise ValueError(f"{name}: there is no such folder")
+    return str(name)
+
+
+def _dtype(name: str) -> torch.dtype | str:
+    kinds = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16, "auto": "auto"}
+    if name not in kinds:
+        raise ValueError(f"dtype must be one of {', '.join(kinds)}, got {name!r}")
+    return kinds[name]  # type: ignore[return-value]
+
+
+def weight_tensors(model: nn.Module) -> Iterator[WeightTensor]:
+    """Weight tensors of a language model, each storage once.
+
+    Parameters
+    ----------
+    model : nn.Module
+        A causal model of transformers, or any module.
+
+    Yields
+    ------
+    WeightTensor
+        Floating parameters of two or more dimensions, in the order of the model; vision and audio towers are
+        left out, vectors (norms, biases) too.
+    """
+    names: dict[int, list[str]] = {}
+    parameters: dict[int, nn.Parameter] = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        if parameter.ndim >= 2 and parameter.is_floating_point() and not _in_tower(name):
+            names.setdefault(id(parameter), []).append(name)
+            parameters[id(parameter)] = parameter
+    embedding, head = _ends(model)
+    for key, (first, *others) in names.items():
+        part: Part = "embedding" if key == embedding else "head" if key == head else "decoder"
+        yield WeightTensor(first, parameters[key], part, tuple(others))
+
+
+def _in_tower(name: str) -> bool:
+    return any(part.startswith(tower) for part in name.split(".") for tower in _TOWERS)
+
+
+def _ends(model: nn.Module) -> tuple[int, int]:
+    """Identities of the weights of the input embedding and of the output head (-1 where there is none)."""
+    found = []
+    for getter in ("get_input_embeddings", "get_output_embeddings"):
+        module = getattr(model, getter, lambda: None)()
+        found.append(id(module.weight) if module is not None and hasattr(module, "weight") else -1)
+    return found[0], found[1]

@@ -1,0 +1,160 @@
+"""Text for language models: read from a file, a folder, a dataset, or the standard library; cut into sequences."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from .standard_text import standard_documents
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+__all__ = ["STANDARD", "Sequences", "load_text", "token_sequences"]
+
+STANDARD = "standard"
+_DATASET = "dataset:"
+_SUFFIXES = (".txt", ".md", ".rst")
+
+
+@dataclass(frozen=True, eq=False)
+class Sequences:
+    """Token sequences of one length.
+
+    Attributes
+    ----------
+    tokens : torch.Tensor of int64, shape (sequences, length)
+    source : str
+        Where the text came from.
+    left_out : int
+        Tokens of the text that were not used.
+    """
+
+    tokens: torch.Tensor
+    source: str
+    left_out: int = 0
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    @property
+    def length(self) -> int:
+        """Tokens in a sequence."""
+        return int(self.tokens.shape[1])
+
+
+def load_text(source: str | os.PathLike[str] = STANDARD) -> str:
+    """Read a text.
+
+    Parameters
+    ----------
+    source : str or path
+        A file; a folder (its .txt, .md and .rst files in order of their names, also in subfolders);
+        `dataset:NAME[:CONFIG]:SPLIT` of the `datasets` library, its column `text`; or "standard", the held-out
+        part of the standard library's documentation.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ValueError
+        If nothing is there, a file is no UTF-8 text, or the text is empty.
+    ImportError
+        If a dataset is asked for and `datasets` is not installed.
+    """
+    name = str(source)
+    if name == STANDARD:
+        return "\n\n".join(standard_documents("test"))
+    text = _dataset(name) if name.startswith(_DATASET) else _files(Path(source))
+    if not text.strip():
+        raise ValueError(f"text {name}: it is empty")
+    return text
+
+
+def _files(path: Path) -> str:
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES and file.is_file())
+        if not files:
+            raise ValueError(f"text {path}: the folder holds no {', '.join(_SUFFIXES)} file")
+        return "\n\n".join(_read(file) for file in files)
+    if not path.exists():
+        raise ValueError(f"text {path}: there is no such file or folder")
+    return _read(path)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"text {path}: not UTF-8 ({error.reason} at byte {error.start})") from None
+
+
+def _dataset(name: str) -> str:
+    try:
+        from datasets import load_dataset  # type: ignore[import-not-found, unused-ignore]
+    except ImportError:
+        raise ImportError(f"text {name}: needs the library `datasets`") from None
+    *path, split = name.removeprefix(_DATASET).split(":")
+    if not 1 <= len(path) <= 2:
+        raise ValueError(f"text {name}: must be dataset:NAME:SPLIT or dataset:NAME:CONFIG:SPLIT")
+    rows = load_dataset(*path, split=split)
+    if "text" not in rows.column_names:
+        raise ValueError(f"text {name}: the dataset has no column 'text', but {', '.join(rows.column_names)}")
+    return "\n\n".join(rows["text"])
+
+
+def token_sequences(
+    text: str | os.PathLike[str],
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    length: int = 512,
+    count: int | None = None,
+) -> Sequences:
+    """Cut a text into sequences of tokens that do not overlap.
+
+    Parameters
+    ----------
+    text : str or path
+        What `load_text` reads.
+    tokenizer : PreTrainedTokenizerBase
+    length : int >= 2
+        Tokens in a sequence, the beginning-of-sequence token included where the tokenizer has one.
+    count : int >= 1, optional
+        Sequences wanted, spread evenly over the text; all that fit when left out.
+
+    Returns
+    -------
+    Sequences
+
+    Raises
+    ------
+    ValueError
+        If length or count is too small, or the text is shorter than one sequence.
+    """
+    if length < 2:
+        raise ValueError(f"length must be at least 2 tokens, got {length}")
+    if count is not None and count < 1:
+        raise ValueError(f"count must be at least 1 sequence, got {count}")
+    start = _start_token(tokenizer)
+    body = length - len(start)
+    ids = tokenizer(load_text(text), add_special_tokens=False, verbose=False)["input_ids"]
+    fitting = len(ids) // body
+    if fitting < 1:
+        raise ValueError(f"text {text}: it has {len(ids)} tokens, fewer than one sequence of {length}")
+    rows = torch.tensor(ids[: fitting * body]).reshape(fitting, body)
+    if count is not None and count < fitting:
+        rows = rows[torch.arange(count) * fitting // count]
+    first = torch.tensor(start, dtype=rows.dtype).expand(len(rows), len(start))
+    return Sequences(torch.cat([first, rows], dim=1), str(text), len(ids) - rows.numel())
+
+
+def _start_token(tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Beginning-of-sequence token, where the tokenizer puts one before a text."""
+    ids = tokenizer("")["input_ids"]
+    return list(ids[:1]) if tokenizer.bos_token_id is not None and ids[:1] == [tokenizer.bos_token_id] else []
