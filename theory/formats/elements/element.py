@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+import numpy as np
+
 from ...quantisers import ScalarQuantiser
 
 __all__ = ["Element"]
@@ -51,6 +53,22 @@ class Element(ABC):
         if statistic == "signmax":
             return least if -least > greatest else greatest
         return greatest - least
+
+    @property
+    def design_rms(self) -> float:
+        """Root mean square, in element units, of the law for which the codepoints are spread.
+
+        Scaling by the rms maps the data's rms on it where the scale's multiplier is "moment".  Codepoints
+        spread like the cube root of a density f have a density of 1 / (their distance), so that f is
+        proportional to the distance^-3 between neighbours, and ends with the outermost: the second moment of
+        that law is taken.  Elements for which Orr, Ribar and Luschi (arXiv 2505.12988) match moments otherwise
+        do as they do, and those that are designed for a law answer 1.
+        """
+        points = np.unique(self.quantiser("rms", np.inf).codepoints)
+        if len(points) == 1:
+            return float(abs(points[0])) or 1.0
+        weight = (np.diff(points) / np.diff(points).min()) ** -3.0
+        return float(np.sqrt(np.sum(weight * np.diff(points**3) / 3) / np.sum(weight * np.diff(points))))
 
     @property
     def stored_codebook_bits(self) -> int:

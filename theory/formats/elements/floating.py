@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -74,6 +75,16 @@ class Float(Element):
     def bits(self) -> float:
         """Width of a code."""
         return float(self.number.bits)
+
+    @property
+    def design_rms(self) -> float:
+        """One binade over the middle of the exponents, 2^(2^(E-1) - bias), as in Orr et al.: 2 for E2M1.
+
+        Fixed point (E = 0) has the largest / sqrt(3) of the uniform law.
+        """
+        if self.number.exponent_bits == 0:
+            return self.number.largest / math.sqrt(3)
+        return math.ldexp(1.0, (1 << self.number.exponent_bits - 1) - self.number.bias)
 
     def quantiser(self, statistic: str, block_size: float) -> ScalarQuantiser:
         """The numbers; thresholds halfway between."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import operator
+import math
 import re
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -11,6 +11,7 @@ import numpy as np
 
 from ..._arguments import check_choice
 from ...quantisers import ScalarQuantiser
+from ._checks import checked_width
 from .element import Element
 
 __all__ = ["Integer"]
@@ -57,13 +58,7 @@ class Integer(Element):
     def __post_init__(self) -> None:
         check_choice("kind", self.kind, ("full", "symmetric", "half", "unsigned"))
         least = 1 if self.kind == "unsigned" else 2
-        try:
-            width = operator.index(self.width)
-        except TypeError:
-            raise TypeError(f"width must be an integer, got {self.width!r}") from None
-        if isinstance(self.width, bool) or not least <= width <= 16:
-            raise ValueError(f"width must be {least} to 16 bits for {self.kind} integers, got {self.width}")
-        object.__setattr__(self, "width", width)
+        object.__setattr__(self, "width", checked_width(self.width, least, 16))
 
     @classmethod
     def parse(cls, text: str) -> Integer | None:
@@ -82,6 +77,12 @@ class Integer(Element):
     def bits(self) -> float:
         """Width of a code."""
         return float(self.width)
+
+    @property
+    def design_rms(self) -> float:
+        """That of the uniform law between plus and minus the largest: largest / sqrt(3), as in Orr et al."""
+        largest = float(self.quantiser("rms", np.inf).codepoints[-1])
+        return largest / math.sqrt(3)
 
     def quantiser(self, statistic: str, block_size: float) -> ScalarQuantiser:
         """The integers; thresholds halfway between."""

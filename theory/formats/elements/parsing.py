@@ -4,13 +4,34 @@ from __future__ import annotations
 
 import difflib
 
+from .codebook import Codebook
+from .cube_root import CubeRoot
+from .designed import Designed
 from .element import Element
+from .few_levels import Binary, Ternary
 from .floating import Float
 from .integer import Integer
+from .power_of_two import PowerOfTwo
+from .published import Published
+from .quantile_float import NormalFloat, StudentFloat
+from .vector_codebook import VectorCodebook
 
 __all__ = ["ELEMENT_EXAMPLES", "parse_element"]
 
-_FAMILIES = (Integer, Float)
+_FAMILIES = (
+    Integer,
+    Float,
+    PowerOfTwo,
+    Ternary,
+    Binary,
+    NormalFloat,
+    StudentFloat,
+    Published,
+    CubeRoot,
+    Designed,
+    VectorCodebook,
+    Codebook,
+)
 
 # One or more texts of each family, among which near matches of an unknown one are sought.
 ELEMENT_EXAMPLES: tuple[str, ...] = tuple(text for family in _FAMILIES for text in family.EXAMPLES)
@@ -45,6 +66,8 @@ def parse_element(text: str) -> Element:
     """
     if not isinstance(text, str):
         raise TypeError(f"element must be text, got {text!r}")
+    if text.strip().lower().startswith("file:"):
+        return Codebook.from_file(text.strip()[5:])  # the only text whose case matters
     name = text.strip().lower()
     for family in _FAMILIES:
         element = family.parse(name)
