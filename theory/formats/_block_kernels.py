@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 
 from .._compiled import kernel
 from .._typing import FloatArray, IntArray
-from ..quantisers._encoders import _bits_block, _count_block
+from ..quantisers._encoders import _bits_block
 
 __all__ = [
     "decode_blocks",
-    "encode_bucketed",
-    "encode_counted",
+    "encode_blocks",
     "extremes",
     "first_of_magnitude",
     "folded_rows",
@@ -248,33 +247,35 @@ def _band_of(row: int, plane: int, height: int) -> int:
 
 
 @kernel
-def encode_counted(
-    x: FloatArray,
-    columns: int,
-    plane: int,
-    height: int,
-    width: int,
-    scales: FloatArray,
-    zeros: FloatArray,
-    offsets: FloatArray,
-    t: FloatArray,
-    out: IntArray,
-) -> None:
-    """Codes of all elements against up to fifteen thresholds."""
-    across = -(-columns // width)
-    divided = np.empty(min(BUFFER, columns), x.dtype)
-    for row in range(x.size // columns):
-        band = slice(_band_of(row, plane, height) * across, (_band_of(row, plane, height) + 1) * across)
-        for start in range(0, columns, BUFFER):
-            size = min(BUFFER, columns - start)
-            here = slice(row * columns + start, row * columns + start + size)
-            part = divided[:size]
-            _divide_row(x[here], start, width, scales[band], zeros[band], offsets[band], part)
-            _count_block(part, t, out[here])
+def _count_halves(x: FloatArray, t: FloatArray, out: IntArray) -> None:
+    """Thresholds below each number, of fifteen: the middle one chooses the seven that are compared."""
+    a, b, c, d, e, f, g = t[0], t[1], t[2], t[3], t[4], t[5], t[6]
+    h, j, k, m, n, p, q, r = t[7], t[8], t[9], t[10], t[11], t[12], t[13], t[14]
+    for i in range(x.size):
+        v = x[i]
+        upper = v > h
+        t1, t2, t3, t4 = (j, k, m, n) if upper else (a, b, c, d)
+        t5, t6, t7 = (p, q, r) if upper else (e, f, g)
+        half = (v > t1) + (v > t2) + (v > t3) + (v > t4) + (v > t5) + (v > t6) + (v > t7)
+        out[i] = (upper << 3) + half
 
 
 @kernel
-def encode_bucketed(
+def _round_block(x: FloatArray, magic: Any, low: Any, high: Any, out: IntArray) -> None:
+    """Thresholds below each number where they are the halves between the integers low and high.
+
+    Adding and subtracting 1.5 * 2^(mantissa bits) rounds to the nearest integer, halves to even; a half that
+    went up is taken back.
+    """
+    half = x.dtype.type(0.5)
+    for i in range(x.size):
+        v = min(max(x[i], low), high)
+        whole = (v + magic) - magic
+        out[i] = np.int32(whole - low) - np.int32(whole - v == half)
+
+
+@kernel
+def encode_blocks(
     x: FloatArray,
     columns: int,
     plane: int,
@@ -283,12 +284,18 @@ def encode_bucketed(
     scales: FloatArray,
     zeros: FloatArray,
     offsets: FloatArray,
+    method: int,
     unsigned: Any,
     tables: Any,
     out: IntArray,
 ) -> None:
-    """Codes of all elements by tables of leading bits (see the scalar encoders)."""
+    """Codes of all elements, by integers (method 0), fifteen thresholds (1) or tables of leading bits (2).
+
+    The first of the tables holds, by method: 1.5 * 2^(mantissa bits) and the ends; the thresholds; or what
+    the scalar encoders compare with.
+    """
     across = -(-columns // width)
+    t, base, entry, drop, cut, steps = tables
     divided = np.empty(min(BUFFER, columns), x.dtype)
     for row in range(x.size // columns):
         band = slice(_band_of(row, plane, height) * across, (_band_of(row, plane, height) + 1) * across)
@@ -297,8 +304,12 @@ def encode_bucketed(
             here = slice(row * columns + start, row * columns + start + size)
             part = divided[:size]
             _divide_row(x[here], start, width, scales[band], zeros[band], offsets[band], part)
-            t, base, entry, drop, cut, steps = tables
-            _bits_block(part, part.view(unsigned), t, base, entry, drop, cut, steps, out[here])
+            if method == 0:
+                _round_block(part, t[0], t[1], t[2], out[here])
+            elif method == 1:
+                _count_halves(part, t, out[here])
+            else:
+                _bits_block(part, part.view(unsigned), t, base, entry, drop, cut, steps, out[here])
 
 
 @kernel

@@ -10,13 +10,16 @@ from numpy.typing import NDArray
 from .._typing import IntArray
 from ..quantisers import ScalarQuantiser
 from ..quantisers._encoders import COUNTED, _bit_buckets
-from ._block_kernels import decode_blocks, encode_bucketed, encode_counted
+from ._block_kernels import decode_blocks, encode_blocks
 from ._parallel import in_parallel
 from .block_scales import BlockScales
 from .block_statistics import TILE, tiles_of
 from .blocks import Blocks, repeated
 
 __all__ = ["BlockCodec", "part_of", "refined"]
+
+# Halves below this are rounded exactly by adding and subtracting a large number, in float32 too.
+MAX_INTEGER = 1 << 16
 
 
 class BlockCodec:
@@ -39,23 +42,15 @@ class BlockCodec:
             raise ValueError(f"{dtype} cannot hold all codepoints of the element")
         self.dtype = dtype
         self.code_type = np.dtype(np.uint8 if self.codepoints.size <= 256 else np.uint16)
-        self.tables: tuple[Any, ...] | None = None
-        if thresholds.size > COUNTED:
-            self.tables = _bit_buckets(thresholds)
-        self._thresholds = np.concatenate(
-            [thresholds, np.full(max(0, COUNTED - thresholds.size), np.inf, dtype)]
-        )
+        self.method, self.tables = _method(thresholds)
+        self._unsigned = np.dtype(np.uint32 if dtype.itemsize == 4 else np.uint64)
 
     def encode(self, x: NDArray[Any], blocks: Blocks, scales: BlockScales, out: IntArray) -> None:
         """Write the codes of a tile; the type of x is that of the arithmetic."""
         if not x.size:
             return
-        given = (x, *blocks.sides, scales.scales, scales.zeros, scales.offsets)
-        if self.tables is None:
-            encode_counted(*given, self._thresholds, out)
-        else:
-            unsigned = np.dtype(np.uint32 if self.dtype.itemsize == 4 else np.uint64)
-            encode_bucketed(*given, unsigned, self.tables, out)
+        given = (scales.scales, scales.zeros, scales.offsets, self.method, self._unsigned, self.tables)
+        encode_blocks(x, *blocks.sides, *given, out)
 
     def decode(self, codes: IntArray, blocks: Blocks, scales: BlockScales, out: NDArray[Any]) -> None:
         """Write the restored values of a tile."""
@@ -97,6 +92,19 @@ class BlockCodec:
         self.encode(x, blocks, scales, codes)
         self.decode(codes, blocks, scales, out)
         return out
+
+
+def _method(t: NDArray[Any]) -> tuple[int, tuple[Any, ...]]:
+    """How cells are found, and the tables for it (see `encode_blocks`)."""
+    dtype = t.dtype.type
+    none = np.zeros(1, np.uint16), np.zeros(1, np.int32), 0, 0, 0
+    integers = t.size > 0 and float(t[0]) % 1.0 == 0.5 and np.abs(t).max() < MAX_INTEGER
+    if integers and (np.diff(t) == 1).all():
+        magic = 1.5 * 2.0 ** np.finfo(t.dtype).nmant
+        return 0, (np.array([magic, t[0] - 0.5, t[-1] + 0.5], dtype), *none)
+    if t.size <= COUNTED:
+        return 1, (np.concatenate([t, np.full(COUNTED - t.size, np.inf, dtype)]), *none)
+    return 2, _bit_buckets(t)
 
 
 def refined(blocks: Blocks, scales: BlockScales) -> tuple[Blocks, BlockScales]:

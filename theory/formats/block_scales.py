@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._typing import FloatArray, IntArray
-from ._rounding import rounded_scales
+from ._rounding import as_float32, rounded_scales
 from .block_statistics import all_finite, block_ends, block_magnitudes, block_squares, signed_magnitudes
 from .blocks import Blocks
 from .number_types import NumberType
@@ -175,21 +175,21 @@ class Scaler:
         if groups is None:
             return stored
         members = self._members(stored.size)
-        return _float32(groups.astype(np.float64)[members] * stored.astype(np.float64))
+        return as_float32(groups.astype(np.float64)[members] * stored.astype(np.float64))
 
     def _stored(
         self, exact: FloatArray, number: NumberType, mode: Any
     ) -> tuple[Float32, Float32 | None, Float32]:
         """Stored numbers of blocks and of their groups, and their products."""
         if self.group is None:
-            stored = _float32(rounded_scales(exact, number, mode))
+            stored = rounded_scales(exact, number, mode)
             return stored, None, stored
         largest = self._group_largest(np.abs(exact))
-        groups = _float32(rounded_scales(largest / number.largest, self.group.number, self.group.rounding))
+        groups = rounded_scales(largest / number.largest, self.group.number, self.group.rounding)
         outer = groups.astype(np.float64)[self._members(exact.size)]
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             relative = np.where(outer == 0.0, 0.0, exact / outer)
-        stored = _float32(rounded_scales(relative, number, mode))
+        stored = rounded_scales(relative, number, mode)
         return stored, groups, self._product(stored, groups)
 
     def _group_largest(self, magnitudes: FloatArray) -> FloatArray:
@@ -209,9 +209,3 @@ class Scaler:
             return block * 0
         groups = -(-self.across // self.group.blocks)
         return block // self.across * groups + block % self.across // self.group.blocks
-
-
-def _float32(x: FloatArray) -> Float32:
-    """Nearest float32, the largest one where x lies beyond."""
-    limit = float(np.finfo(np.float32).max)
-    return np.clip(x, -limit, limit).astype(np.float32)
