@@ -1,11 +1,13 @@
-"""A format applied to an array in plain numpy: the oracle of predictions.
+"""Formats applied to arrays in plain numpy: the oracle of predictions.
 
-Literal and slow on purpose: every block and group is a label on an element, statistics are taken by sorting
-the labels, and scales are rounded by looking them up in the list of a type's numbers.  Nothing is shared with
-the encoder or with the prediction but the elements' codebooks.
+Literal on purpose: every block and group is a label on an element, statistics are taken by sorting the
+labels, and scales are rounded by looking them up in the list of a type's numbers.  Nothing is shared with the
+encoder or with the prediction but the elements' codebooks.  The first axis counts tensors, each stored by
+itself.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import ml_dtypes
 import numpy as np
@@ -15,52 +17,78 @@ CAST = {"float32": np.float32, "float16": np.float16, "bfloat16": ml_dtypes.bflo
 
 @dataclass
 class Simulated:
-    """What a format made of an array, with the label of the independent unit of each element."""
+    """What a format made of tensors."""
 
     restored: np.ndarray
     codes: np.ndarray
-    blocks: np.ndarray
-    scales: np.ndarray
+    taken: np.ndarray
 
 
-def simulate(format, x, codebook, reach, multiplier=1.0):
-    """Restore the float64 array `x`; `codebook` and `reach` are in the element's units."""
-    x = np.asarray(x, dtype=np.float64)
+def simulate(format, x, factor=None):
+    """Restore the float64 tensors `x`; `factor` replaces the multiplier on the statistic."""
     taken = _outliers(format.outliers, x)
     y = np.where(taken, 0.0, x)
-    blocks = block_labels(format.block, x.shape)
-    statistic = format.scale.statistic
-    scales = np.ones(blocks.max() + 1)
+    scale, statistic = format.scale, format.scale.statistic
+    size = _size(format.block, x.shape[1:])
+    codebook = format.element.quantiser(statistic, size)
+    reach = scale.reach or format.element.reach(statistic, size)
+    factor = factor if factor is not None else scale.multiplier
+    if factor == "moment":
+        factor = 1 / np.sqrt(np.mean(codebook.codepoints**2))
+    blocks, order, starts = block_labels(format.block, x.shape)
+    if statistic == "minmax":
+        return _affine(format, codebook, y, blocks, order, starts, reach / factor)
+    own = np.ones(1)
     if statistic != "none":
-        exact = multiplier * by_label(STATISTICS[statistic], y, blocks) / reach
-        scales = _stored_scales(format, exact, blocks, x.shape)
-    own = scales[blocks]
+        exact = factor * STATISTICS[statistic](y.reshape(-1)[order], starts) / reach
+        own = _stored_scales(format, exact, x.shape)[blocks]
     with np.errstate(divide="ignore", invalid="ignore"):
         u = np.where(own == 0, 0.0, y / own)
     codes = np.searchsorted(codebook.thresholds, u, side="left")
     restored = own * codebook.codepoints[codes]
     if taken.any():
         restored[taken] = rounded(format.outliers.number, x[taken], "nearest")
-    return Simulated(restored, codes, blocks, scales)
+    return Simulated(restored, codes, taken)
+
+
+def _affine(format, codebook, y, blocks, order, starts, reach):
+    """Integer zero points: restored = s (q - z)."""
+    low = np.minimum(np.minimum.reduceat(y.reshape(-1)[order], starts), 0)
+    high = np.maximum(np.maximum.reduceat(y.reshape(-1)[order], starts), 0)
+    first, last = codebook.codepoints[0], codebook.codepoints[-1]
+    scales = rounded(format.scale.number, (high - low) / reach, format.scale.rounding)
+    own, zero = scales[blocks], np.clip(np.rint(first - low / scales), first, last)[blocks]
+    codes = np.searchsorted(codebook.thresholds, y / own + zero, side="left")
+    return Simulated(own * (codebook.codepoints[codes] - zero), codes, np.zeros(y.shape, dtype=bool))
+
+
+def _size(block, shape):
+    """Elements of a whole block, for codebooks that depend on it."""
+    if isinstance(block, tuple):
+        return float(block[0] * block[1])
+    return float({"tensor": np.prod(shape), "channel": shape[-1]}.get(block, block))
 
 
 def _outliers(outliers, x):
-    taken = np.zeros(x.size, dtype=bool)
-    if outliers is not None:
-        size = np.abs(x.reshape(-1))
+    taken = np.zeros(x.shape, dtype=bool)
+    if outliers is None:
+        return taken
+    for tensor, mine in zip(x, taken, strict=True):
+        size = np.abs(tensor.reshape(-1))
         if outliers.threshold is not None:
-            taken = size > outliers.threshold * np.sqrt(np.mean(size**2))
+            mine.flat[size > outliers.threshold * np.sqrt(np.mean(size**2))] = True
         else:
-            taken[np.argsort(-size, kind="stable")[: round(outliers.fraction * x.size)]] = True
-    return taken.reshape(x.shape)
+            mine.flat[np.argsort(-size, kind="stable")[: round(outliers.fraction * size.size)]] = True
+    return taken
 
 
+@lru_cache(maxsize=32)
 def block_labels(block, shape):
-    """Number of the block that each element is in, row by row."""
+    """Number of the block of each element; the elements sorted by it; where each block starts among them."""
     index = np.indices(shape)
     if block == "tensor":
-        return np.zeros(shape, dtype=np.int64)
-    if block == "channel":
+        keys = [index[0]]
+    elif block == "channel":
         keys = list(index[:-1])
     elif isinstance(block, tuple):
         keys = [*index[:-2], index[-2] // block[0], index[-1] // block[1]]
@@ -69,14 +97,12 @@ def block_labels(block, shape):
     label = np.zeros(shape, dtype=np.int64)
     for key in keys:
         label = label * (key.max() + 1) + key
-    return label
+    return label, *_sorted(label.reshape(-1))
 
 
-def by_label(statistic, values, labels):
-    """Statistic of the values under each label."""
-    order = np.argsort(labels.reshape(-1), kind="stable")
-    starts = np.flatnonzero(np.diff(labels.reshape(-1)[order], prepend=-1))
-    return statistic(values.reshape(-1)[order], starts)
+def _sorted(labels):
+    order = np.argsort(labels, kind="stable")
+    return order, np.flatnonzero(np.diff(labels[order], prepend=-1))
 
 
 def _signmax(values, starts):
@@ -96,42 +122,47 @@ STATISTICS = {
 }
 
 
-def _stored_scales(format, exact, blocks, shape):
+def _stored_scales(format, exact, shape):
     number, rounding = format.scale.number, format.scale.rounding
     if format.group is None:
         return rounded(number, exact, rounding)
-    groups = group_labels(format, exact.size, shape)
-    largest = by_label(STATISTICS["absmax"], exact, groups)
+    groups = _group_labels(format, exact.size, shape)
+    order, starts = _sorted(groups)
+    largest = np.maximum.reduceat(np.abs(exact)[order], starts)
     outer = rounded(format.group.number, largest / number.largest, format.group.rounding)[groups]
     inner = rounded(number, np.where(outer > 0, exact / np.where(outer > 0, outer, 1), 0), rounding)
     return outer * inner
 
 
-def group_labels(format, blocks, shape):
+def _group_labels(format, blocks, shape):
     """Number of the group that each block is in."""
     if format.group.blocks == "tensor":
-        return np.zeros(blocks, dtype=np.int64)
-    width = {"channel": shape[-1], "tensor": shape[-1]}.get(format.block)
-    if width is None:
-        width = format.block[1] if isinstance(format.block, tuple) else format.block
+        return np.arange(blocks) // (blocks // shape[0])
+    block = format.block
+    width = block[1] if isinstance(block, tuple) else {"channel": shape[-1]}.get(block, block)
     a_row = -(-shape[-1] // width)
     row, place = np.divmod(np.arange(blocks), a_row)
     return np.unique(row * a_row + place // format.group.blocks, return_inverse=True)[1]
 
 
 def rounded(number, x, mode):
-    """Stored value of each number, magnitudes rounded."""
+    """Stored number of each magnitude, with its sign."""
     size = np.abs(x)
+    if number.bits > 16:  # float32: rounding up or down is below all that is tested
+        return np.asarray(x, dtype=np.float32).astype(np.float64)
     if mode == "nearest" and number.name in CAST:
         return np.copysign(size.astype(CAST[number.name]).astype(np.float64), x)
-    values = number.values()
-    values = values[values >= 0]
+    values = _magnitudes(number)
     below = np.clip(np.searchsorted(values, size, side="right") - 1, 0, values.size - 1)
     above = np.minimum(below + (values[below] < size), values.size - 1)
     if mode == "nearest":
-        middle = (values[below] + values[above]) / 2
-        even = below + (below % 2)
-        stored = np.where(size < middle, below, np.where(size > middle, above, np.minimum(even, above)))
+        stored = np.where(size - values[below] <= values[above] - size, below, above)
     else:
         stored = above if mode == "up" else below
     return np.copysign(values[stored], x)
+
+
+@lru_cache(maxsize=32)
+def _magnitudes(number):
+    values = number.values()
+    return values[values >= 0]

@@ -11,8 +11,8 @@ from scipy import optimize
 
 from .._typing import FloatArray
 from ._block_prediction import Outcome, block_outcome
-from ._scale_prediction import FINE_MANTISSA, BlockData, error_nodes
 from ._plan import _moment, _nominal_size, _quantiser
+from ._scale_prediction import FINE_MANTISSA, BlockData, error_nodes
 from .number_types import number_type
 from .scale_search import TENSOR_FACTORS
 

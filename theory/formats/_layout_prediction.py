@@ -84,9 +84,7 @@ def _lines(block: Block, shape: tuple[int, ...]) -> dict[_Line, int]:
         rows = shape[-2] if len(shape) > 1 else 1
         planes = elements // (rows * columns)
         heights = ((min(block[0], rows), rows // block[0]), (rows % block[0], int(rows % block[0] > 0)))
-        return {
-            _line(columns, block[1], height): planes * number for height, number in heights if number
-        }
+        return {_line(columns, block[1], height): planes * number for height, number in heights if number}
     return {_line(columns, block, 1): elements // columns}
 
 

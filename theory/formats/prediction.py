@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..limits import rate_distortion
 from ..quantisers.evaluation import entropy_bits
-from ._layout_prediction import layout_of
 from ._bits_prediction import stored_bits
 from ._exact_prediction import exact_outcome
+from ._layout_prediction import layout_of
 from ._outlier_prediction import without_outliers
 from ._rescaled_prediction import rescaled
 from ._rotated_prediction import rotated
