@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..quantisers import ScalarQuantiser
-from .block_codec import BlockCodec
+from .block_codec import Codec, ScalarCodec
 from .block_scales import Scaler
 from .blocks import Blocks, blocks_of, scales_shape
+from .elements import VectorCodebook
+from .vector_codec import VectorCodec
 
 if TYPE_CHECKING:
     from .elements import Element
     from .format import Format
 
-__all__ = ["Plan", "arithmetic", "plan_of"]
+__all__ = ["Plan", "arithmetic", "multiplier_of", "nominal_size", "plan_of", "quantiser_of", "reach_of"]
 
 
 @dataclass(frozen=True)
@@ -28,23 +30,48 @@ class Plan:
     format: Format
     blocks: Blocks
     grid: tuple[int, ...]
-    codec: BlockCodec
+    codec: Codec
     scaler: Scaler
+
+    def codes_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Shape of the codes of an array: its own, or its rows counted in vectors."""
+        if isinstance(self.codec, ScalarCodec):
+            return shape
+        count = self.codec.codes_in(self.blocks)
+        rows = () if self.format.block == "tensor" else shape[:-1]
+        return (*rows, count // max(math.prod(rows), 1))
 
 
 def plan_of(format: Format, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Plan:
     """Plan for arrays of a shape in some type of arithmetic."""
-    blocks = blocks_of(shape, format.block)
     grid = scales_shape(shape, format.block)
-    size = _nominal_size(format, shape)
-    statistic = format.scale.statistic
-    quantiser = _quantiser(format.element, statistic, size)
-    reach = format.scale.reach if format.scale.reach is not None else format.element.reach(statistic, size)
+    size = nominal_size(format, shape)
+    reach = reach_of(format, size)
+    codec: Codec
+    if isinstance(format.element, VectorCodebook):
+        words = format.element.vector_quantiser()
+        ends = float(words.codebook.min()), float(words.codebook.max())
+        codec = VectorCodec(words, dtype)
+    else:
+        quantiser = quantiser_of(format.element, format.scale.statistic, size)
+        ends = float(quantiser.codepoints[0]), float(quantiser.codepoints[-1])
+        codec = ScalarCodec(quantiser, dtype)
+    multiplier = multiplier_of(format, reach)
+    scaler = Scaler(format.scale, format.group, grid[-1], reach, multiplier, ends, dtype)
+    return Plan(format, blocks_of(shape, format.block), grid, codec, scaler)
+
+
+def reach_of(format: Format, size: float) -> float:
+    """Element value on which the statistic is mapped."""
+    if format.scale.reach is not None:
+        return format.scale.reach
+    return format.element.reach(format.scale.statistic, size)
+
+
+def multiplier_of(format: Format, reach: float) -> float:
+    """Factor on the statistic; "moment" gives divided data the rms that the element is designed for."""
     multiplier = format.scale.multiplier
-    ends = float(quantiser.codepoints[0]), float(quantiser.codepoints[-1])
-    factor = _moment(quantiser) if multiplier == "moment" else float(multiplier)
-    scaler = Scaler(format.scale, format.group, grid[-1], reach, factor, ends, dtype)
-    return Plan(format, blocks, grid, BlockCodec(quantiser, dtype), scaler)
+    return reach / format.element.design_rms if multiplier == "moment" else float(multiplier)
 
 
 def arithmetic(dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -52,7 +79,7 @@ def arithmetic(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(np.float64 if dtype.itemsize == 8 else np.float32)
 
 
-def _nominal_size(format: Format, shape: tuple[int, ...]) -> float:
+def nominal_size(format: Format, shape: tuple[int, ...]) -> float:
     """Elements that a whole block has: what designed elements are designed for."""
     if format.block == "tensor":
         return float(max(2, math.prod(shape)))
@@ -62,10 +89,5 @@ def _nominal_size(format: Format, shape: tuple[int, ...]) -> float:
 
 
 @lru_cache(maxsize=64)
-def _quantiser(element: Element, statistic: str, size: float) -> ScalarQuantiser:
+def quantiser_of(element: Element, statistic: str, size: float) -> ScalarQuantiser:
     return element.quantiser(statistic, size)
-
-
-def _moment(quantiser: ScalarQuantiser) -> float:
-    """Factor that gives the divided data the root mean square of the codepoints."""
-    return 1.0 / math.sqrt(float(np.mean(quantiser.codepoints**2)))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from .._arrays import FLOATS
 from .._typing import IntArray
+from .elements import VectorCodebook
 
 if TYPE_CHECKING:
     from .format import Format
@@ -89,8 +90,10 @@ class Encoded:
         """Bits of the codes: of fixed length in whole bytes, or their entropy, rounded up, if so coded."""
         if self.format.code == "entropy":
             return math.ceil(self.entropy() * self.codes.size)
-        width = Fraction(self.format.element.bits).limit_denominator(1 << 20)
-        return _whole_bytes(width * self._elements)
+        element = self.format.element
+        if isinstance(element, VectorCodebook):
+            return _whole_bytes(element.words_bits * self.codes.size)
+        return _whole_bytes(Fraction(element.bits).limit_denominator(1 << 20) * self.codes.size)
 
     @property
     def _elements(self) -> int:

@@ -36,9 +36,9 @@ from .._arrays import as_real, finite, raise_not_finite
 from .._typing import ArrayLike, IntArray
 from ._parallel import in_parallel
 from ._plan import Plan, arithmetic, plan_of
-from .block_codec import part_of, refined
+from .block_codec import part_of
 from .block_scales import BlockScales, Statistics
-from .block_statistics import TILE, tiles_of
+from .block_statistics import tiles_of
 from .blocks import Blocks, Tile
 from .encoded import Encoded
 from .scale_search import block_factors, tensor_factor
@@ -105,7 +105,7 @@ def encode(format: Format, array: ArrayLike) -> Encoded:
         format,
         values.shape,
         values.dtype.name,
-        codes.reshape(shape),
+        codes.reshape(plan.codes_shape(shape)),
         scales.stored.reshape(plan.grid if scales.stored.size else (0,)),
         None if scales.stored_zeros is None else scales.stored_zeros.reshape(plan.grid),
         scales.groups,
@@ -193,23 +193,24 @@ def _without_outliers(
 def _local(plan: Plan) -> bool:
     """Whether every block can be finished when its tile has been read."""
     size = plan.blocks.height * plan.blocks.width
-    return plan.format.group is None and plan.format.scale.search != "tensor" and size <= TILE
+    return plan.format.group is None and plan.format.scale.search != "tensor" and size <= plan.codec.piece
 
 
 def _encode_tiles(plan: Plan, flat: NDArray[Any]) -> tuple[IntArray, BlockScales] | None:
     """Statistic, scales and codes of one tile after the other."""
-    codes = np.empty(flat.size, plan.codec.code_type)
+    codes = np.empty(plan.codec.codes_in(plan.blocks), plan.codec.code_type)
 
-    def work(tile: Tile) -> BlockScales | None:
+    def work(item: tuple[Tile, slice]) -> BlockScales | None:
+        tile, here = item
         x = _widened(flat[tile.elements])
         found = plan.scaler.measure(x, tile.blocks)
         if found is None:
             return None
         scales = _searched(plan, x, tile.blocks, found)
-        plan.codec.encode(x, tile.blocks, scales, codes[tile.elements])
+        plan.codec.encode(x, tile.blocks, scales, codes[here])
         return scales
 
-    parts = in_parallel(work, tiles_of(plan.blocks))
+    parts = in_parallel(work, plan.codec.tiles(plan.blocks))
     if any(part is None for part in parts):
         return None
     return codes, _joined([part for part in parts if part is not None], plan)
@@ -238,7 +239,7 @@ def _searched(plan: Plan, x: NDArray[Any], blocks: Blocks, found: Statistics) ->
 def _encode_whole(plan: Plan, flat: NDArray[Any]) -> tuple[IntArray, BlockScales] | None:
     """Statistics of all blocks first, then all scales, then all codes."""
     x = _widened(flat)
-    if plan.blocks.split(TILE) is not None:
+    if plan.blocks.split(plan.codec.piece) is not None:
         found = plan.scaler.measure(x, plan.blocks)
     else:
         found = _measured(plan, x)
@@ -266,19 +267,19 @@ def _measured(plan: Plan, x: NDArray[Any]) -> Statistics | None:
 def _decode_tiles(plan: Plan, encoded: Encoded, dtype: np.dtype[Any]) -> NDArray[Any]:
     """Restored elements of a type, flat."""
     codes = np.ascontiguousarray(encoded.codes).reshape(-1)
-    if codes.size != plan.blocks.elements or codes.dtype != plan.codec.code_type:
-        raise ValueError(
-            f"codes must be {plan.blocks.elements} of {plan.codec.code_type}, got {codes.size} of {codes.dtype}"
-        )
-    blocks, scales = refined(plan.blocks, plan.scaler.of_stored(encoded, plan.blocks.count))
+    count, kind = plan.codec.codes_in(plan.blocks), plan.codec.code_type
+    if codes.size != count or codes.dtype != kind:
+        raise ValueError(f"codes must be {count} of {kind}, got {codes.size} of {codes.dtype}")
+    blocks, scales = plan.codec.refined(plan.blocks, plan.scaler.of_stored(encoded, plan.blocks.count))
     beyond = plan.codec.largest(scales) > float(ml_dtypes.finfo(dtype).max)
-    out = np.empty(codes.size, dtype)
+    out = np.empty(blocks.elements, dtype)
 
-    def work(tile: Tile) -> None:
-        part, found = codes[tile.elements], out[tile.elements]
+    def work(item: tuple[Tile, slice]) -> None:
+        tile, here = item
+        part, found = codes[here], out[tile.elements]
         plan.codec.check(part)
         if dtype != plan.codec.dtype:
-            found = np.empty(part.size, plan.codec.dtype)
+            found = np.empty(tile.blocks.elements, plan.codec.dtype)
         with np.errstate(over="ignore"):
             plan.codec.decode(part, tile.blocks, part_of(scales, tile.grid), found)
         if beyond:
@@ -286,5 +287,5 @@ def _decode_tiles(plan: Plan, encoded: Encoded, dtype: np.dtype[Any]) -> NDArray
         elif dtype != plan.codec.dtype:
             out[tile.elements] = found.astype(dtype)
 
-    in_parallel(work, tiles_of(blocks))
+    in_parallel(work, plan.codec.tiles(blocks))
     return out

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from .._typing import FloatArray
 from ._parallel import in_parallel
-from .block_codec import BlockCodec, part_of, refined
+from .block_codec import Codec, part_of
 from .block_scales import BlockScales, Scaler, Statistics
 from .block_statistics import block_squares, folded, tiles_of
 from .blocks import Blocks
@@ -33,7 +33,7 @@ _GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 
 
 def block_factors(
-    x: NDArray[Any], blocks: Blocks, found: Statistics, scaler: Scaler, codec: BlockCodec
+    x: NDArray[Any], blocks: Blocks, found: Statistics, scaler: Scaler, codec: Codec
 ) -> FloatArray:
     """Factor of least error of each block, among `BLOCK_FACTORS`."""
     best = np.full(blocks.count, np.inf)
@@ -45,9 +45,7 @@ def block_factors(
     return factors
 
 
-def tensor_factor(
-    x: NDArray[Any], blocks: Blocks, found: Statistics, scaler: Scaler, codec: BlockCodec
-) -> float:
+def tensor_factor(x: NDArray[Any], blocks: Blocks, found: Statistics, scaler: Scaler, codec: Codec) -> float:
     """Factor of least error of all blocks together: the best of `TENSOR_FACTORS`, refined by golden section."""
     measured: dict[float, float] = {}
 
@@ -70,9 +68,9 @@ def tensor_factor(
     return min(measured, key=lambda factor: measured[factor])
 
 
-def _errors(x: NDArray[Any], blocks: Blocks, scales: BlockScales, codec: BlockCodec) -> FloatArray:
+def _errors(x: NDArray[Any], blocks: Blocks, scales: BlockScales, codec: Codec) -> FloatArray:
     """Sum of squared differences of each block."""
-    if blocks.split(1) is not None and refined(blocks, scales)[0] is not blocks:
+    if blocks.split(codec.piece) is not None:
         return _large_errors(x, blocks, scales, codec)
 
     def work(tile: Any) -> FloatArray:
@@ -84,9 +82,9 @@ def _errors(x: NDArray[Any], blocks: Blocks, scales: BlockScales, codec: BlockCo
     return np.concatenate(errors) if errors else np.empty(0)
 
 
-def _large_errors(x: NDArray[Any], blocks: Blocks, scales: BlockScales, codec: BlockCodec) -> FloatArray:
+def _large_errors(x: NDArray[Any], blocks: Blocks, scales: BlockScales, codec: Codec) -> FloatArray:
     difference = x.astype(np.float64)
-    fine, all_scales = refined(blocks, scales)
+    fine, all_scales = codec.refined(blocks, scales)
 
     def work(tile: Any) -> None:
         part = part_of(all_scales, tile.grid)
