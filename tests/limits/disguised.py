@@ -74,14 +74,6 @@ class Undeclared(Disguised):
 
 
 @dataclass(frozen=True)
-class Weighted(Disguised):
-    """A law whose errors count the more the larger the value."""
-
-    def distortion_density(self, x):
-        return self.pdf(x) * np.abs(x)
-
-
-@dataclass(frozen=True)
 class GaussianPair(Source):
     """Equal mixture of two Gaussians: the Shannon bound is the truth up to a distortion of spread squared."""
 

@@ -29,7 +29,7 @@ from bitlaw.theory.limits import (
 )
 
 from ..laws import rescaled, stds, symmetric
-from .disguised import Disguised, Exponential, GaussianPair, Undeclared, Weighted
+from .disguised import Disguised, Exponential, GaussianPair, Undeclared
 from .naive import blahut
 
 LAWS = {
@@ -298,8 +298,6 @@ def test_bad_distortions_are_named(distortion, error, match):
 def test_bad_sources_are_named():
     with pytest.raises(ValueError, match=r"density that holds all its mass; .* missing near x = 1"):
         distortion_rate(from_scipy(beta(0.5, 0.5)), 2)
-    with pytest.raises(TypeError, match="source must weight all errors alike"):
-        distortion_rate(Weighted(Normal()), 2)
     with pytest.raises(TypeError, match=r"source must be a Source, such as Laplace\(\), got \[1.0, 2.0\]"):
         distortion_rate([1.0, 2.0], 1)
     with pytest.raises(ValueError, match=r"at most 4000 distinct values .* got 5000"):

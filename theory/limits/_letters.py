@@ -194,10 +194,15 @@ def _check(
         missing = want - have - np.bincount(inside[counted], mass[counted], lower.size)
         gone = total - float(have.sum()) - float(mass.sum())
         if np.abs(missing).max(initial=abs(gone)) > _LOST * total:
-            worst = f"near x = {lower[np.argmax(np.abs(missing))]:.6g}" if lower.size else "outside the atoms"
+            worst = int(np.argmax(np.abs(missing))) if lower.size else 0
+            where = (
+                f"most between {lower[worst]:.6g} and {upper[worst]:.6g}"
+                if lower.size
+                else "outside the atoms"
+            )
             raise ValueError(
                 f"source must have densities and atoms that hold its whole {name}; "
-                f"{gone / total:.3g} of it is missing, {worst}"
+                f"{gone / total:.3g} of it is missing, {where}"
             )
 
 
