@@ -1,0 +1,221 @@
+"""Formats applied to the weights of a model, tensor by tensor and in place.
+
+A model that fills the memory cannot be held twice, so the weights themselves are overwritten; what they were is
+kept in the CPU's memory only for the tensors that change, or read again from the model's folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from ..theory.formats.format import Format
+from .format_codec import quantise_tensor
+from .models import LanguageModel, Part, WeightTensor, weight_tensors
+
+__all__ = ["Assignment", "ModelBits", "TensorRecord", "assign", "model_bits", "quantised"]
+
+# Name of a weight tensor -> its format; tensors that are not named stay as they are.
+Assignment = Mapping[str, Format]
+
+
+@dataclass(frozen=True)
+class TensorRecord:
+    """What a format did to one tensor.
+
+    Attributes
+    ----------
+    name : str
+    part : {"embedding", "decoder", "head"}
+    format : str
+        Its specification.
+    elements : int
+    rms : float
+        Root mean square of the weights before.
+    error : float
+        R: root mean square of the change, over `rms`.
+    bits : int
+        Of everything stored.
+    entropy : float
+        Of the codes, bits per code.
+    """
+
+    name: str
+    part: Part
+    format: str
+    elements: int
+    rms: float
+    error: float
+    bits: int
+    entropy: float
+
+    @property
+    def bits_per_element(self) -> float:
+        """Bits stored for each element."""
+        return self.bits / self.elements
+
+    @property
+    def squared_error(self) -> float:
+        """Sum of the squares of all changes."""
+        return self.elements * (self.rms * self.error) ** 2
+
+
+@dataclass(frozen=True)
+class ModelBits:
+    """Bits of a whole model, exactly.
+
+    Attributes
+    ----------
+    total : int
+        Of all parameters; those without a format in the type they have.
+    parameters : int
+    decoder : int
+        Of the parameters between embedding and head alone.
+    decoder_parameters : int
+    """
+
+    total: int
+    parameters: int
+    decoder: int
+    decoder_parameters: int
+
+    @property
+    def per_parameter(self) -> float:
+        """Bits for each parameter of the model."""
+        return self.total / self.parameters
+
+    @property
+    def per_decoder_parameter(self) -> float:
+        """Bits for each parameter of the decoder."""
+        return self.decoder / self.decoder_parameters
+
+
+def assign(
+    model: nn.Module,
+    format: Format,
+    *,
+    parts: Iterable[Part] = ("decoder",),
+    ends: Format | None = None,
+) -> dict[str, Format]:
+    """One format for all tensors of some parts of a model, another one for the outermost layers if wished.
+
+    Parameters
+    ----------
+    model : nn.Module
+    format : Format
+    parts : iterable of {"embedding", "decoder", "head"}
+    ends : Format, optional
+        For the tensors of the first and the last layer of the decoder, as rules of thumb have it.
+
+    Returns
+    -------
+    dict of str to Format
+
+    Raises
+    ------
+    ValueError
+        If a part is unknown, or nothing is left to quantise.
+    """
+    wanted = tuple(parts)
+    unknown = set(wanted) - {"embedding", "decoder", "head"}
+    if unknown:
+        raise ValueError(f"parts must be embedding, decoder or head, got {min(unknown)!r}")
+    chosen = [w for w in weight_tensors(model) if w.part in wanted]
+    if not chosen:
+        raise ValueError(f"the model has no weights in {', '.join(wanted)}")
+    layers = [layer for w in chosen if (layer := _layer(w.name)) is not None]
+    outer = {min(layers), max(layers)} if layers and ends is not None else set()
+    return {w.name: ends if ends is not None and _layer(w.name) in outer else format for w in chosen}
+
+
+def _layer(name: str) -> int | None:
+    """Number of the layer a parameter belongs to, by the first number in its name."""
+    return next((int(piece) for piece in name.split(".") if piece.isdecimal()), None)
+
+
+@contextmanager
+def quantised(
+    language_model: LanguageModel,
+    assignment: Assignment,
+    *,
+    progress: Callable[[TensorRecord], object] | None = None,
+) -> Iterator[list[TensorRecord]]:
+    """Overwrite weights by what their formats restore, for as long as the context lasts.
+
+    Parameters
+    ----------
+    language_model : LanguageModel
+    assignment : mapping of str to Format
+    progress : callable, optional
+        Called with each tensor's record.
+
+    Yields
+    ------
+    list of TensorRecord
+        In the order of the model.
+
+    Raises
+    ------
+    ValueError
+        If a name is no weight tensor of the model, or a tensor cannot be stored (its name is given); all weights are
+        as before then.
+    """
+    tensors = {w.name: w for w in weight_tensors(language_model.model)}
+    unknown = [name for name in assignment if name not in tensors]
+    if unknown:
+        raise ValueError(f"{unknown[0]}: the model has no weight tensor of this name")
+    kept: dict[str, torch.Tensor] = {}
+    try:
+        records = []
+        for name, tensor in tensors.items():
+            if name in assignment:
+                kept[name] = tensor.parameter.detach().to("cpu", copy=True)
+                records.append(_overwrite(tensor, assignment[name]))
+                if progress is not None:
+                    progress(records[-1])
+        yield records
+    finally:
+        for name, values in kept.items():
+            tensors[name].parameter.data.copy_(values)
+
+
+def _overwrite(tensor: WeightTensor, format: Format) -> TensorRecord:
+    before = tensor.parameter.detach()
+    try:
+        found = quantise_tensor(format, before)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{tensor.name}: {error}") from error
+    rms = _rms(before)
+    error = _rms(found.restored.double() - before.double())
+    tensor.parameter.data.copy_(found.restored)
+    return TensorRecord(
+        name=tensor.name,
+        part=tensor.part,
+        format=str(format),
+        elements=before.numel(),
+        rms=rms,
+        error=error / rms if rms > 0 else 0.0,
+        bits=found.bits,
+        entropy=found.entropy,
+    )
+
+
+def _rms(x: torch.Tensor) -> float:
+    return float(x.double().square().mean().sqrt()) if x.numel() else 0.0
+
+
+def model_bits(model: nn.Module, records: Iterable[TensorRecord]) -> ModelBits:
+    """Count the bits of a model some of whose tensors are stored in formats."""
+    stored = {record.name: record.bits for record in records}
+    parts = {w.name: w.part for w in weight_tensors(model)}
+    total = parameters = decoder = decoder_parameters = 0
+    for name, parameter in model.named_parameters():
+        bits = stored.get(name, parameter.numel() * parameter.element_size() * 8)
+        total, parameters = total + bits, parameters + parameter.numel()
+        if parts.get(name, "decoder") == "decoder":
+            decoder, decoder_parameters = decoder + bits, decoder_parameters + parameter.numel()
+    return ModelBits(total, parameters, decoder, decoder_parameters)

@@ -1,0 +1,74 @@
+"""Texts and their sequences."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from bitlaw.llm.models import LanguageModel
+from bitlaw.llm.text import load_text, token_sequences
+
+
+def test_sequences_are_the_text_in_order(tiny: LanguageModel, tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("The quick brown fox jumps over the lazy dog. " * 20)
+    ids = tiny.tokenizer(path.read_text(), add_special_tokens=False)["input_ids"]
+    found = token_sequences(path, tiny.tokenizer, length=10)
+    assert found.tokens.reshape(-1).tolist() == ids[: found.tokens.numel()]
+    assert found.left_out == len(ids) - found.tokens.numel() < 10
+
+
+def test_a_start_token_opens_every_sequence(tiny: LanguageModel, tmp_path: Path) -> None:
+    class Starting:
+        bos_token_id = 7
+
+        def __call__(self, text: str, **options: object) -> dict[str, list[int]]:
+            return {"input_ids": ([] if options else [7]) + list(map(ord, text))}
+
+    path = tmp_path / "a.txt"
+    path.write_text("abcdef")
+    found = token_sequences(path, Starting(), length=3)  # type: ignore[arg-type]
+    assert found.tokens.tolist() == [[7, 97, 98], [7, 99, 100], [7, 101, 102]]
+
+
+def test_wanted_sequences_are_spread_over_the_text(tiny: LanguageModel) -> None:
+    every = token_sequences("standard", tiny.tokenizer, length=32)
+    some = token_sequences("standard", tiny.tokenizer, length=32, count=4)
+    assert torch.equal(some.tokens, every.tokens[torch.arange(4) * len(every) // 4])
+
+
+def test_a_folder_is_read_in_order_of_its_names(tmp_path: Path) -> None:
+    (tmp_path / "b.txt").write_text("second")
+    (tmp_path / "a.md").write_text("first")
+    (tmp_path / "c.png").write_bytes(b"\x89")
+    assert load_text(tmp_path) == "first\n\nsecond"
+
+
+def test_wrong_texts_are_named(tiny: LanguageModel, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="there is no such file or folder"):
+        load_text(tmp_path / "none.txt")
+    with pytest.raises(ValueError, match=r"holds no \.txt"):
+        load_text(tmp_path)
+    empty = tmp_path / "empty.txt"
+    empty.write_text(" \n")
+    with pytest.raises(ValueError, match="it is empty"):
+        load_text(empty)
+    latin = tmp_path / "latin.txt"
+    latin.write_bytes(b"caf\xe9 au lait")
+    with pytest.raises(ValueError, match=r"not UTF-8 .* at byte 3"):
+        load_text(latin)
+    with pytest.raises(ImportError, match="needs the library `datasets`"):
+        load_text("dataset:wikitext:test")
+
+
+def test_impossible_sequences_are_refused(tiny: LanguageModel, tmp_path: Path) -> None:
+    short = tmp_path / "short.txt"
+    short.write_text("few words")
+    with pytest.raises(ValueError, match="tokens, fewer than one sequence of 512"):
+        token_sequences(short, tiny.tokenizer)
+    with pytest.raises(ValueError, match="length must be at least 2"):
+        token_sequences(short, tiny.tokenizer, length=1)
+    with pytest.raises(ValueError, match="count must be at least 1"):
+        token_sequences(short, tiny.tokenizer, length=2, count=0)
