@@ -66,6 +66,11 @@ class PowerOfTwo(Element):
         """Width of a code."""
         return float(self.width)
 
+    @property
+    def design_rms(self) -> float:
+        """That of the float of as many exponent bits and no mantissa, E = b - 1, in these units: 2^(1 - 2^(E-1))."""
+        return 2.0 ** (1 - 2.0 ** (self.width - 2))
+
     def quantiser(self, statistic: str, block_size: float) -> ScalarQuantiser:
         """The powers of two; thresholds halfway between."""
         count = (1 << self.width - 1) - self.zero
