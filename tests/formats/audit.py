@@ -60,7 +60,9 @@ class Combination:
 
 
 @st.composite
-def combinations(draw, numbers=NUMBERS, statistics=("absmax", "signmax", "rms", "none"), groups=True):
+def combinations(
+    draw, numbers=NUMBERS, statistics=("absmax", "absmax", "signmax", "rms", "minmax", "none"), groups=True
+):
     """A format of any element, scale, number, rounding, block, group and outliers, and data for it."""
     name = draw(st.sampled_from(sorted(ELEMENTS)))
     statistic = draw(st.sampled_from(statistics))
@@ -78,7 +80,12 @@ def combinations(draw, numbers=NUMBERS, statistics=("absmax", "signmax", "rms", 
             (None, None, Outliers(fraction=0.01), Outliers(threshold=2.5, number=number_type("e5m2")))
         )
     )
-    scale = Scale(statistic, number_type(number), rounding, multiplier)
+    zero = None
+    if statistic == "minmax":
+        name, outliers = draw(st.sampled_from(("uint4", "int4", "uint3"))), None
+        block = draw(st.sampled_from((16, 20, 32, 64, "channel")))
+        zero = draw(st.sampled_from(("integer", number_type("float16"), number_type("e5m2"))))
+    scale = Scale(statistic, number_type(number), rounding, multiplier, zero=zero)
     format = Format(parse_element(name), block, scale, group, outliers)
     return Combination(format, draw(st.sampled_from(sorted(SOURCES))), 10 ** draw(st.floats(-2.0, 0.5)))
 
@@ -113,8 +120,9 @@ def compare(combination, predict, elements=1 << 18):
     ratio = errors.sum() / squares.sum()
     residual = errors - ratio * squares
     spread = math.sqrt(residual.var() / residual.size) / squares.mean()
+    spread = max(spread, 1e-9 * ratio)  # a format that restores zeros has the same error everywhere
     return Comparison(
-        (found.R**2 - ratio) / spread if spread > 0 else math.inf * (found.R**2 > 1e-12),
+        (found.R**2 - ratio) / spread,
         _entropy_distance(found, made.codes),
         spread / ratio / 2 if ratio > 0 else 0.0,
         found.R,

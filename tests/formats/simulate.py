@@ -52,14 +52,23 @@ def simulate(format, x, factor=None):
 
 
 def _affine(format, codebook, y, blocks, order, starts, reach):
-    """Integer zero points: restored = s (q - z)."""
-    low = np.minimum(np.minimum.reduceat(y.reshape(-1)[order], starts), 0)
-    high = np.maximum(np.maximum.reduceat(y.reshape(-1)[order], starts), 0)
-    first, last = codebook.codepoints[0], codebook.codepoints[-1]
-    scales = rounded(format.scale.number, (high - low) / reach, format.scale.rounding)
-    own, zero = scales[blocks], np.clip(np.rint(first - low / scales), first, last)[blocks]
-    codes = np.searchsorted(codebook.thresholds, y / own + zero, side="left")
-    return Simulated(own * (codebook.codepoints[codes] - zero), codes, np.zeros(y.shape, dtype=bool))
+    """Integer zero points, restored = s (q - z), or stored offsets, restored = s (q - first) + o."""
+    scale, first, last = format.scale, codebook.codepoints[0], codebook.codepoints[-1]
+    low = np.minimum.reduceat(y.reshape(-1)[order], starts)
+    high = np.maximum.reduceat(y.reshape(-1)[order], starts)
+    zero, offset = np.full(low.size, first), np.zeros(low.size)
+    if scale.zero == "integer":
+        low, high = np.minimum(low, 0), np.maximum(high, 0)
+    scales = rounded(scale.number, (high - low) / reach, scale.rounding)
+    divisor = np.where(scales == 0, np.inf, scales)
+    if scale.zero == "integer":
+        zero = np.clip(np.rint(first - low / divisor), first, last)
+    else:
+        offset = rounded(scale.zero, low, "nearest")
+    zero, offset = zero[blocks], offset[blocks]
+    codes = np.searchsorted(codebook.thresholds, (y - offset) / divisor[blocks] + zero, side="left")
+    restored = scales[blocks] * (codebook.codepoints[codes] - zero) + offset
+    return Simulated(restored, codes, np.zeros(y.shape, dtype=bool))
 
 
 def _size(block, shape):

@@ -10,7 +10,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ._layout_prediction import Layout
+from ._plan import plan_of
+from .elements import VectorCodebook
 
 if TYPE_CHECKING:
     from .format import Format
@@ -29,8 +33,8 @@ class StoredBits:
     codebook: int
 
 
-def stored_bits(format: Format, layout: Layout) -> StoredBits:
-    """Bits of everything but outliers, for codes of fixed length."""
+def stored_bits(format: Format, layout: Layout, shape: tuple[int, ...]) -> StoredBits:
+    """Bits of everything but outliers, for codes of fixed length; the shape is that of the rotated tensor."""
     scale = format.scale
     scaled = scale.statistic != "none"
     minmax = scale.statistic == "minmax"
@@ -42,12 +46,20 @@ def stored_bits(format: Format, layout: Layout) -> StoredBits:
     outer = 0 if format.group is None else format.group.number.bits
     outer *= 2 if minmax and scale.zero != "integer" else 1
     return StoredBits(
-        codes=_bytes(width * layout.elements),
+        codes=_code_bits(format, layout, shape),
         scales=_bytes(Fraction(scale.number.bits * layout.blocks)) if scaled else 0,
         zeros=_bytes(zero * layout.blocks),
         groups=_bytes(Fraction(outer * layout.groups)),
         codebook=_bytes(Fraction(format.element.stored_codebook_bits)),
     )
+
+
+def _code_bits(format: Format, layout: Layout, shape: tuple[int, ...]) -> int:
+    element = format.element
+    if not isinstance(element, VectorCodebook):
+        return _bytes(_exact(element.bits) * layout.elements)
+    plan = plan_of(format, shape, np.dtype(np.float64))
+    return _bytes(Fraction(element.words_bits * plan.codec.codes_in(plan.blocks)))
 
 
 def _exact(bits: float) -> Fraction:

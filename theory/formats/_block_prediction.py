@@ -10,6 +10,7 @@ import numpy as np
 
 from .._typing import FloatArray
 from ..quantisers import ScalarQuantiser, evaluate
+from ._affine_prediction import affine_outcome
 from ._scale_prediction import BlockData, error_nodes, scale_steps, scaled_laws
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ def block_outcome(
     scale = format.scale
     if scale.statistic == "none":
         return _unscaled(quantiser, data)
+    if scale.statistic == "minmax":
+        return Outcome(*affine_outcome(format, data, quantiser.levels, multiplier / reach))
     if data.size == 1 and data.group == 1.0:
         return _alone(format, data, quantiser, reach, multiplier)
     if data.size == 1:

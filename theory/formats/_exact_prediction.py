@@ -11,7 +11,7 @@ from scipy import optimize
 
 from .._typing import FloatArray
 from ._block_prediction import Outcome, block_outcome
-from ._plan import _moment, _nominal_size, _quantiser
+from ._plan import multiplier_of, nominal_size, quantiser_of, reach_of
 from ._scale_prediction import FINE_MANTISSA, BlockData, error_nodes
 from .number_types import number_type
 from .scale_search import TENSOR_FACTORS
@@ -38,8 +38,8 @@ class Found:
         Mean squared error per element, and its standard error.
     probabilities : ndarray
         Of each code.
-    dimension : int
-        Elements that share a code.
+    codes : float
+        Codes per element: less than one for vectors.
     factor : float
         On the statistic.
     """
@@ -49,17 +49,17 @@ class Found:
     factor: float
     method: Literal["exact", "simulation"] = "exact"
     standard_error: float = 0.0
-    dimension: int = 1
+    codes: float = 1.0
     approximations: tuple[str, ...] = ()
 
 
 def exact_outcome(format: Format, kept: Kept, layout: Layout, shape: tuple[int, ...]) -> Found:
     """Integrate over the law of every kind of block."""
     scale = format.scale
-    statistic, size = scale.statistic, _nominal_size(format, shape)
-    quantiser = _quantiser(format.element, statistic, size)
-    reach = format.element.reach(statistic, size) if scale.reach is None else scale.reach
-    multiplier = _moment(quantiser) if scale.multiplier == "moment" else float(scale.multiplier)
+    statistic, size = scale.statistic, nominal_size(format, shape)
+    quantiser = quantiser_of(format.element, statistic, size)
+    reach = reach_of(format, size)
+    multiplier = multiplier_of(format, reach)
     blocks = [
         (part.elements / layout.elements, BlockData(kept.source, kept.zeros, part.size, part.group))
         for part in layout.parts

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -172,7 +173,7 @@ def _coarse_nodes(number: NumberType, rounding: Rounding) -> Nodes:
     places, weights = np.polynomial.legendre.leggauss(_NODES)
     values = 1.0 + np.arange(2**number.mantissa_bits + 1) / 2.0**number.mantissa_bits
     nodes: list[tuple[float, float]] = []
-    for low, high in zip(values[:-1], values[1:], strict=True):
+    for low, high in pairwise(values):
         middle = (low + high) / 2.0
         pieces = {
             "nearest": ((low, middle, low), (middle, high, high)),

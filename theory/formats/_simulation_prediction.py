@@ -10,11 +10,14 @@ import numpy as np
 
 from .._typing import FloatArray
 from ._exact_prediction import Found
+from ._affine_prediction import is_affine
+from .elements import VectorCodebook
 from .encoding import decode, encode
 
 if TYPE_CHECKING:
     from ..sources import Source
-    from ._rotated_prediction import Rotated
+    from ._layout_prediction import Layout
+    from ._outlier_prediction import Kept
     from .format import Format
 
 __all__ = ["needs_simulation", "simulated_outcome"]
@@ -23,33 +26,37 @@ __all__ = ["needs_simulation", "simulated_outcome"]
 _DRAWN = 1 << 19
 # Parts of the draw whose errors are compared for the standard error, which so is known to a twentieth.
 _PARTS = 256
+# Small tensors drawn at most, where each is encoded by itself in a tenth of a millisecond and more.
+_TENSORS = 1 << 10
 _SEED = 20_250_622
 
 
-def needs_simulation(format: Format, turned: Rotated) -> bool:
+def needs_simulation(format: Format, kept: Kept, layout: Layout) -> bool:
     """Whether a format does something that no integral here covers."""
     scale = format.scale
-    searched = scale.search == "block" and scale.statistic != "none"
-    vector = not hasattr(format.element.quantiser(scale.statistic, 64), "thresholds")
-    unknown = scale.statistic == "minmax" or (scale.statistic == "rms" and format.group is not None)
-    return searched or vector or unknown or turned.few
+    if isinstance(format.element, VectorCodebook) or (scale.search == "block" and scale.statistic != "none"):
+        return True
+    if scale.statistic == "minmax":
+        return not all(is_affine(format, kept.source, kept.zeros, part.size) for part in layout.parts)
+    return scale.statistic == "rms" and format.group is not None
 
 
 def simulated_outcome(format: Format, source: Source, shape: tuple[int, ...]) -> Found:
     """Encode and decode about a million elements, as tensors of the given shape or the first rows of one."""
-    drawn = _drawn_shape(shape)
-    tensors = max(1, _DRAWN // math.prod(drawn))
+    drawn = _drawn_shape(shape) or (1,)
+    together = _is_local(format)
+    tensors = max(1, min(_DRAWN // math.prod(drawn), _DRAWN if together else _TENSORS))
     values = _draw(source, tensors * math.prod(drawn)).reshape(tensors, *drawn)
     errors, counts, codes = np.empty(values.shape), np.zeros(1 << 16, np.int64), 0
-    for tensor, error in zip(values, errors, strict=True):
-        encoded = encode(format, tensor)
-        error[...] = (tensor - decode(encoded)) ** 2
+    for part, error in [(values, errors)] if together else zip(values, errors, strict=True):
+        encoded = encode(format, part)
+        error[...] = (part - decode(encoded)) ** 2
         counts += np.bincount(encoded.codes.reshape(-1), minlength=counts.size)
         codes += encoded.codes.size
     mean, spread = _ratio(errors.reshape(-1), values.reshape(-1) ** 2)
     energy = source.std**2 + source.mean**2
     sentences = [f"R and the entropy are means over {values.size:,} drawn elements."]
-    if drawn != shape:
+    if math.prod(drawn) != math.prod(shape):
         sentences.append(f"A tensor of shape {drawn} was drawn instead of {shape}.")
     return Found(
         mean * energy,
@@ -57,9 +64,15 @@ def simulated_outcome(format: Format, source: Source, shape: tuple[int, ...]) ->
         factor=float("nan"),
         method="simulation",
         standard_error=spread * energy,
-        dimension=values.size // codes,
+        codes=codes / values.size,
         approximations=tuple(sentences),
     )
+
+
+def _is_local(format: Format) -> bool:
+    """Whether tensors can be encoded side by side, because nothing is shared by all of one."""
+    group = format.group is not None and format.group.blocks == "tensor"
+    return not (group or format.block == "tensor" or format.scale.search == "tensor" or format.outliers)
 
 
 def _drawn_shape(shape: tuple[int, ...]) -> tuple[int, ...]:

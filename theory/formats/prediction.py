@@ -190,14 +190,14 @@ def _predict(format: Format, source: Source, shape: tuple[int, ...]) -> Predicti
     stored_elements = math.prod(turned.shape)
     layout = layout_of(format, turned.shape)
     kept = without_outliers(turned.source, format.outliers, stored_elements)
-    if needs_simulation(format, turned):
+    if turned.few or needs_simulation(format, kept, layout):
         found = simulated_outcome(format, source, shape)
     else:
         found = exact_outcome(format, kept, layout, turned.shape)
-    widths = stored_bits(format, layout)
+    widths = stored_bits(format, layout, turned.shape)
     scale_bits = (widths.scales + widths.zeros + widths.groups) / elements
     overhead = scale_bits + widths.codebook / elements + kept.bits * stored_elements / elements
-    entropy = entropy_bits(found.probabilities) / found.dimension * stored_elements / elements
+    entropy = entropy_bits(found.probabilities) * found.codes * stored_elements / elements
     fixed, coded = widths.codes / elements + overhead, entropy + overhead
     energy = source.std**2 + source.mean**2
     R = math.sqrt(found.distortion / energy)

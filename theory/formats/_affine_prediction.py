@@ -1,0 +1,61 @@
+"""Affine blocks (minmax): when their law is known, and what it says."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from .._typing import FloatArray
+from .affine_law import AffineBlock, affine_block
+from .elements import Integer
+from .number_types import NumberType
+
+if TYPE_CHECKING:
+    from ..sources import Source
+    from ._scale_prediction import BlockData
+    from .format import Format
+    from .scaling import Rounding
+
+__all__ = ["affine_outcome", "is_affine"]
+
+# Probability that a block lies on one side of zero, which an integer zero point cannot represent.
+_ONE_SIDED = 1e-7
+_EXACT_BITS = 32  # number types of as many bits are not told from exact
+
+
+def is_affine(format: Format, source: Source, zeros: float, size: int) -> bool:
+    """Whether the blocks are of the kind that has a law: integers, no groups, no outliers, and no data."""
+    zero = format.scale.zero
+    plain = isinstance(format.element, Integer) and format.group is None and zeros == 0.0 and size > 1
+    if not plain or source.discrete or (isinstance(zero, NumberType) and not zero.signed):
+        return False
+    sides = source.probability([0.0, -np.inf], [np.inf, 0.0])
+    return zero != "integer" or float(np.sum(sides**size)) < _ONE_SIDED
+
+
+def affine_outcome(format: Format, data: BlockData, levels: int, ratio: float) -> tuple[float, FloatArray]:
+    """Mean squared error and probabilities of the codes; the step is ratio * (max - min)."""
+    scale = format.scale
+    zero: Literal["integer", "exact"] | NumberType = "integer"
+    if isinstance(scale.zero, NumberType):
+        zero = "exact" if scale.zero.bits >= _EXACT_BITS else scale.zero
+    number = None if scale.number.bits >= _EXACT_BITS else scale.number
+    law = _law(data.source, data.size, levels, zero, number, scale.rounding, ratio * (levels - 1))
+    return law.distortion, law.probabilities
+
+
+@lru_cache(maxsize=256)
+def _law(
+    source: Source,
+    size: int,
+    levels: int,
+    zero: Literal["integer", "exact"] | NumberType,
+    number: NumberType | None,
+    rounding: Rounding,
+    multiplier: float,
+) -> AffineBlock:
+    return affine_block(
+        source, size, levels, zero=zero, number=number, rounding=rounding, multiplier=multiplier
+    )
