@@ -87,6 +87,8 @@ class Blocks:
 
     def tiles(self, size: int) -> Iterator[Tile]:
         """Contiguous parts of about `size` elements, each of whole blocks, in order."""
+        if not self.elements:
+            return
         if self.height == 1 and self.columns > size:
             yield from self._pieces_of_rows(max(1, size // self.width))
             return

@@ -270,9 +270,13 @@ def _decode_tiles(plan: Plan, encoded: Encoded, dtype: np.dtype[Any]) -> NDArray
     count, kind = plan.codec.codes_in(plan.blocks), plan.codec.code_type
     if codes.size != count or codes.dtype != kind:
         raise ValueError(f"codes must be {count} of {kind}, got {codes.size} of {codes.dtype}")
-    blocks, scales = plan.codec.refined(plan.blocks, plan.scaler.of_stored(encoded, plan.blocks.count))
+    blocks = plan.blocks.count if encoded.format.scale.statistic != "none" else 0
+    for name, array in (("scales", encoded.scales), ("zeros", encoded.zeros)):
+        if array is not None and array.size != blocks:
+            raise ValueError(f"{name} must be {blocks} for this shape, got {array.size}")
+    fine, scales = plan.codec.refined(plan.blocks, plan.scaler.of_stored(encoded, plan.blocks.count))
     beyond = plan.codec.largest(scales) > float(ml_dtypes.finfo(dtype).max)
-    out = np.empty(blocks.elements, dtype)
+    out = np.empty(fine.elements, dtype)
 
     def work(item: tuple[Tile, slice]) -> None:
         tile, here = item
@@ -287,5 +291,5 @@ def _decode_tiles(plan: Plan, encoded: Encoded, dtype: np.dtype[Any]) -> NDArray
         elif dtype != plan.codec.dtype:
             out[tile.elements] = found.astype(dtype)
 
-    in_parallel(work, plan.codec.tiles(blocks))
+    in_parallel(work, plan.codec.tiles(fine))
     return out
