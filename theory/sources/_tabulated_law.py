@@ -20,7 +20,7 @@ from .._typing import FloatArray
 from ._block_law import BlockAtoms, BlockLaw
 from .panels import moments_over
 
-__all__ = ["TabulatedLaw"]
+__all__ = ["DensityTable", "TabulatedLaw"]
 
 Densities = Callable[[FloatArray], FloatArray]  # (n,) places to (2, n): plain and weighted
 
@@ -45,7 +45,7 @@ def _chebyshev() -> tuple[FloatArray, FloatArray]:
 _PLACES, _TO_COEFFICIENTS = _chebyshev()
 
 
-class _Table:
+class DensityTable:
     """Both densities on one side of 0, as functions of the distance u >= 0 from it."""
 
     def __init__(self, densities: Densities, edges: FloatArray) -> None:
@@ -154,10 +154,10 @@ class TabulatedLaw(BlockLaw):
         low, high = support
         self.support, self.atoms = support, atoms if atoms is not None else BlockAtoms()
         self.breakpoints = tuple(sorted({low, high, 0.0, *cuts}))
-        self._upper = _Table(densities, _side(cuts, high))
+        self._upper = DensityTable(densities, _side(cuts, high))
         self._lower = self._upper
         if not symmetric:
-            self._lower = _Table(lambda u: densities(-u), _side([-cut for cut in cuts], -low))
+            self._lower = DensityTable(lambda u: densities(-u), _side([-cut for cut in cuts], -low))
 
     def density(self, u: FloatArray) -> FloatArray:
         """Density of the plain law between the atoms."""
@@ -194,7 +194,7 @@ def _side(cuts: Sequence[float], end: float) -> FloatArray:
     return np.unique([0.0, *(cut for cut in cuts if 0.0 < cut < end), end])
 
 
-def _over(table: _Table, a: FloatArray, b: FloatArray, c: FloatArray, weighted: bool) -> FloatArray:
+def _over(table: DensityTable, a: FloatArray, b: FloatArray, c: FloatArray, weighted: bool) -> FloatArray:
     """Moments of cells with 0 <= a <= b; a panel's rule does not depend on the cells beside it."""
     density = table.weighted if weighted else table.plain
     return moments_over(density, table.edges, a, b, c)
