@@ -1,0 +1,301 @@
+"""Integrals along a circle and along a ray of two densities given in panels.
+
+A density on r >= 0 is r^power exp(l(r)) with l a Chebyshev series on each panel; panels are intervals between
+ascending edges, and beyond the first and last edge the density is 0.  Two independent radii R and Q make a
+point of the quarter plane: the density of its distance from the origin is an integral along a circle, that of
+its direction one along a ray.  Both are cut at every edge of either density, so that each piece is smooth.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .._compiled import kernel
+from .._typing import FloatArray
+
+__all__ = ["DEGREE", "circle_integrals", "curve_moments", "panel_points", "ray_integrals", "series_values"]
+
+_LEAST_COSINE = 1e-17  # where the angle is a right one but for rounding
+_FAR_APART = 1.5  # ratio of the ends of a panel above which its coordinate is logarithmic: powers are lines
+DEGREE = 16  # coefficients on a panel, and nodes of its rules
+
+
+@kernel
+def _add_series(coefficients: FloatArray, x: FloatArray, work: FloatArray, out: FloatArray) -> None:
+    """Add the Chebyshev series at the points x in (-1, 1) to `out` (Clenshaw)."""
+    count = x.size
+    for j in range(count):
+        work[0, j] = 0.0
+        work[1, j] = 0.0
+    for i in range(coefficients.size - 1, 0, -1):
+        c = coefficients[i]
+        for j in range(count):
+            now = 2.0 * x[j] * work[0, j] - work[1, j] + c
+            work[1, j] = work[0, j]
+            work[0, j] = now
+    for j in range(count):
+        out[j] += x[j] * work[0, j] - work[1, j] + coefficients[0]
+
+
+@kernel
+def _find(edges: FloatArray, x: float) -> int:
+    """Panel whose half-open interval [edge, next edge) holds x, clipped to the first and last."""
+    low = 0
+    high = edges.size - 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        if edges[middle] <= x:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+@kernel
+def _local(r: FloatArray, low: float, high: float, out: FloatArray) -> None:
+    """Coordinate in (-1, 1) of points on a panel: logarithmic on a panel whose ends are far apart in ratio."""
+    if low > 0.0 and high > _FAR_APART * low:
+        scale = 2.0 / math.log(high / low)
+        for k in range(r.size):
+            out[k] = scale * math.log(r[k] / low) - 1.0
+    else:
+        for k in range(r.size):
+            out[k] = 2.0 * (r[k] - low) / (high - low) - 1.0
+
+
+@kernel
+def panel_points(edges: FloatArray, x: FloatArray) -> FloatArray:
+    """Points of every panel that have the coordinates x there, shape (x, panels)."""
+    out = np.empty((x.size, edges.size - 1))
+    for p in range(edges.size - 1):
+        low, high = edges[p], edges[p + 1]
+        for k in range(x.size):
+            if low > 0.0 and high > _FAR_APART * low:
+                out[k, p] = low * math.exp(0.5 * (1.0 + x[k]) * math.log(high / low))
+            else:
+                out[k, p] = low + 0.5 * (1.0 + x[k]) * (high - low)
+    return out
+
+
+@kernel
+def series_values(edges: FloatArray, coefficients: FloatArray, x: FloatArray) -> FloatArray:
+    """Value of the piecewise series at every x; points outside take the nearest end."""
+    out = np.zeros(x.size)
+    work = np.empty((2, 1))
+    point = np.empty(1)
+    for i in range(x.size):
+        p = _find(edges, x[i])
+        _local(x[i : i + 1], edges[p], edges[p + 1], point)
+        point[0] = min(max(point[0], -1.0), 1.0)
+        _add_series(coefficients[p], point, work, out[i : i + 1])
+    return out
+
+
+@kernel
+def _eighth(
+    radius: float,
+    a_edges: FloatArray,
+    a_series: FloatArray,
+    a_power: float,
+    b_edges: FloatArray,
+    b_series: FloatArray,
+    b_power: float,
+    nodes: FloatArray,
+    weights: FloatArray,
+    work: FloatArray,
+) -> float:
+    """Integral over the part of the circle where the radius of the first density is the smaller one."""
+    total = 0.0
+    unit = min(radius, 1.0)  # powers of small radii underflow
+    half = radius / math.sqrt(2.0)
+    top = min(half, a_edges[-1])
+    if b_edges[0] > 0.0:
+        if b_edges[0] >= radius:
+            return total
+        top = min(top, math.sqrt((radius - b_edges[0]) * (radius + b_edges[0])))
+    start = a_edges[0]
+    if b_edges[-1] < radius:
+        start = max(start, math.sqrt((radius - b_edges[-1]) * (radius + b_edges[-1])))
+    if not start < top:
+        return total
+    i = _find(a_edges, start)
+    j = _find(b_edges, math.sqrt((radius - start) * (radius + start)))
+    s, q, x, value = work[0], work[1], work[2], work[3]
+    while start < top and i + 1 < a_edges.size and j >= 0:
+        a_stop, b_stop = a_edges[i + 1], 0.0
+        if b_edges[j] < radius:
+            b_stop = math.sqrt((radius - b_edges[j]) * (radius + b_edges[j]))
+        stop = min(top, min(a_stop, b_stop))
+        width = stop - start
+        if width > 0.0:
+            for n in range(nodes.size):
+                s[n] = start + width * nodes[n]
+                q[n] = math.sqrt((radius - s[n]) * (radius + s[n]))
+                value[n] = 0.0
+            _local(s, a_edges[i], a_edges[i + 1], x)
+            _add_series(a_series[i], x, work[4:], value)
+            _local(q, b_edges[j], b_edges[j + 1], x)
+            _add_series(b_series[j], x, work[4:], value)
+            if a_power == b_power:
+                if a_power != 0.0:
+                    for n in range(nodes.size):
+                        value[n] += a_power * math.log((s[n] / unit) * (q[n] / unit))
+            else:
+                for n in range(nodes.size):
+                    if a_power != 0.0:
+                        value[n] += a_power * math.log(s[n] / unit)
+                    if b_power != 0.0:
+                        value[n] += b_power * math.log(q[n] / unit)
+            for n in range(nodes.size):
+                total += weights[n] * width * math.exp(value[n]) / q[n]
+        start = max(start, stop)
+        if a_stop <= stop:
+            i += 1
+        if b_stop <= stop:
+            j -= 1
+    return total
+
+
+@kernel
+def circle_integrals(
+    radii: FloatArray,
+    a_edges: FloatArray,
+    a_series: FloatArray,
+    a_power: float,
+    b_edges: FloatArray,
+    b_series: FloatArray,
+    b_power: float,
+    same: bool,
+    nodes: FloatArray,
+    weights: FloatArray,
+) -> FloatArray:
+    """Density of sqrt(R^2 + Q^2) at the radii r, over r min(r, 1)^(both powers)."""
+    out = np.empty(radii.size)
+    work = np.empty((6, nodes.size))
+    for n in range(radii.size):
+        first = _eighth(
+            radii[n], a_edges, a_series, a_power, b_edges, b_series, b_power, nodes, weights, work
+        )
+        second = first
+        if not same:
+            second = _eighth(
+                radii[n], b_edges, b_series, b_power, a_edges, a_series, a_power, nodes, weights, work
+            )
+        out[n] = first + second
+    return out
+
+
+@kernel
+def ray_integrals(
+    angles: FloatArray,
+    a_edges: FloatArray,
+    a_series: FloatArray,
+    b_edges: FloatArray,
+    b_series: FloatArray,
+    b_power: float,
+    nodes: FloatArray,
+    weights: FloatArray,
+) -> FloatArray:
+    """Integrals of rho^m a(rho sin t) b(rho cos t) d rho, m = 1, 2, 3, at the angles t, over cos(t)^power.
+
+    The first density has no power.  Shape (3, angles).
+    """
+    out = np.zeros((3, angles.size))
+    work = np.empty((6, nodes.size))
+    rho, x, value, leg = work[0], work[1], work[2], work[3]
+    for n in range(angles.size):
+        sine, cosine = math.sin(angles[n]), math.cos(angles[n])
+        start = max(a_edges[0] / sine, b_edges[0] / cosine)
+        top = min(a_edges[-1] / sine, b_edges[-1] / cosine)
+        if not start < top:
+            continue
+        i = _find(a_edges, start * sine)
+        j = _find(b_edges, start * cosine)
+        while start < top and i + 1 < a_edges.size and j + 1 < b_edges.size:
+            a_stop, b_stop = a_edges[i + 1] / sine, b_edges[j + 1] / cosine
+            stop = min(top, min(a_stop, b_stop))
+            width = stop - start
+            if width > 0.0:
+                for k in range(nodes.size):
+                    rho[k] = start + width * nodes[k]
+                    value[k] = 0.0
+                    leg[k] = rho[k] * sine
+                _local(leg, a_edges[i], a_edges[i + 1], x)
+                _add_series(a_series[i], x, work[4:], value)
+                for k in range(nodes.size):
+                    leg[k] = rho[k] * cosine
+                _local(leg, b_edges[j], b_edges[j + 1], x)
+                _add_series(b_series[j], x, work[4:], value)
+                for k in range(nodes.size):
+                    if b_power != 0.0:
+                        value[k] += b_power * math.log(rho[k])
+                    term = weights[k] * width * math.exp(value[k]) * rho[k]
+                    out[0, n] += term
+                    out[1, n] += term * rho[k]
+                    out[2, n] += term * rho[k] * rho[k]
+            start = max(start, stop)
+            if a_stop <= stop:
+                i += 1
+            if b_stop <= stop:
+                j += 1
+    return out
+
+
+@kernel
+def curve_moments(
+    edges: FloatArray,
+    series: FloatArray,
+    power: float,
+    radius: float,
+    lower: FloatArray,
+    width: FloatArray,
+    shift: FloatArray,
+    nodes: FloatArray,
+    weights: FloatArray,
+) -> FloatArray:
+    """Moments 0, 1, 2 of cells of a density in panels, shape (3, n); `shift` is lower end minus reference point.
+
+    With radius 0 the coordinate is the value itself; else the value is radius sin(coordinate), and the density
+    carries a factor cos(coordinate)^power.  Lower ends and shifts: `lower` and `width` in the coordinate,
+    `shift` in the value.
+    """
+    out = np.zeros((3, lower.size))
+    work = np.empty((5, nodes.size))
+    x, value, place = work[0], work[1], work[2]
+    for n in range(lower.size):
+        begin = max(lower[n], edges[0])
+        skipped = begin - lower[n]
+        left = min(width[n], edges[-1] - lower[n]) - skipped
+        if not left > 0.0:
+            continue
+        p = _find(edges, begin)
+        offset = skipped
+        while left > 0.0:
+            step = left if p + 2 == edges.size else min(left, edges[p + 1] - (lower[n] + offset))
+            for k in range(nodes.size):
+                place[k] = lower[n] + (offset + step * nodes[k])
+                value[k] = 0.0
+            _local(place, edges[p], edges[p + 1], x)
+            _add_series(series[p], x, work[3:], value)
+            for k in range(nodes.size):
+                inner = offset + step * nodes[k]
+                if radius == 0.0:
+                    distance = shift[n] + inner
+                else:
+                    distance = shift[n] + 2.0 * radius * math.cos(lower[n] + inner / 2.0) * math.sin(
+                        inner / 2.0
+                    )
+                    if power != 0.0:
+                        value[k] += power * math.log(max(math.cos(lower[n] + inner), _LEAST_COSINE))
+                term = weights[k] * step * math.exp(value[k])
+                out[0, n] += term
+                out[1, n] += term * distance
+                out[2, n] += term * distance * distance
+            offset += step
+            left -= step
+            p += 1
+            if p + 1 >= edges.size:
+                break
+    return out
