@@ -6,7 +6,7 @@ form, and the codebook is that of the cut law divided by m, ends included.
 
 The catch is what the closed form leaves out.  It takes every block's maximum for the same number, and gives
 the element that *is* the maximum no weight of its own; the exact law of a divided element (`BlockScaled`, the
-element `Designed`) knows both.  The expected maxima are approximations too, good to a few percent.
+element `Designed`) knows both.  The expected maxima are approximations too, up to 15% off.
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ def approximate_block_maximum(source: Source, block_size: float) -> float:
     Returns
     -------
     float
-        Within a few percent of the exact value for blocks of 16 and more.
+        For the normal law 13, 5 and 1% below the exact value at B = 16, 64 and 1024; for Laplace within 1% from 16;
+        for Student-t of 5 to 10 degrees of freedom 5 to 9% below at 16, 4 to 5% above at 1024 and 13 to 15% above at
+        65,536.
 
     Raises
     ------

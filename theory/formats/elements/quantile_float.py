@@ -10,8 +10,9 @@ spread codepoints like the data themselves and not like the cube root of their d
 squared error asks for; and the block's maximum plays no part in them.
 
 The catch is NF4: what is in use are sixteen float32 numbers, computed by the reference implementation in single
-precision, and off by up to 1.1e-7 from the definition.  NormalFloat(4) is those sixteen, so that stored
-checkpoints are read as they are; all others are computed from the definition in double precision.
+precision, and off by up to 1.1e-7 from the definition with its seven digits (1.9e-7 with 31/960).
+NormalFloat(4) is those sixteen, so that stored checkpoints are read as they are; all others are computed from
+the definition in double precision.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ _NF4 = (
 )
 
 
-def quantile_codepoints(source: Source, width: int) -> FloatArray:
+def quantile_codepoints(source: Source, width: int, offset: float | None = None) -> FloatArray:
     """Codepoints of a quantile float from their definition (see the module).
 
     Parameters
@@ -60,6 +61,8 @@ def quantile_codepoints(source: Source, width: int) -> FloatArray:
         A symmetric law.
     width : int, 2 to 8
         Bits.
+    offset : float, 0 < offset < 1/2, optional
+        The outermost probability, d; that of the definition when left out.
 
     Returns
     -------
@@ -67,7 +70,8 @@ def quantile_codepoints(source: Source, width: int) -> FloatArray:
         Ascending, 0 among them, the last one 1 and the first one -1.
     """
     half = 1 << width - 1
-    offset = (1 / (4 * half) + 1 / (4 * half - 2)) / 2  # Dotzel et al. (2024), algorithm 1, for four bits
+    if offset is None:
+        offset = (1 / (4 * half) + 1 / (4 * half - 2)) / 2  # Dotzel et al. (2024), algorithm 1, for four bits
     below = source.ppf(np.linspace(offset, 0.5, half))
     above = -source.ppf(np.linspace(offset, 0.5, half + 1))[::-1]
     codepoints = np.concatenate([below[:-1], [0.0], above[1:]])
