@@ -38,6 +38,22 @@ def test_nf4_is_the_published_sixteen_numbers_which_its_definition_gives_to_sing
     assert np.abs(quantile_codepoints(StudentT(1000), 4) - published).max() > 1e-4
 
 
+def test_nf3_agrees_with_the_float32_numbers_in_use():
+    # As printed in the program of "AFPQ: Asymmetric Floating Point Quantization for LLMs" (arXiv 2311.01792).
+    printed = [
+        -1,
+        -0.5350227355957031,
+        -0.2469314038753510,
+        0,
+        0.1833375245332718,
+        0.3819939494132996,
+        0.6229856610298157,
+        1,
+    ]
+    ours = NormalFloat(3).quantiser("absmax", 64.0).codepoints
+    np.testing.assert_allclose(ours, printed, rtol=0, atol=2 * 2.0**-24)
+
+
 def test_sf4_is_what_dotzel_et_al_print():
     # Orr et al. and Dotzel et al. print three digits, at five degrees of freedom.
     printed = [

@@ -186,7 +186,7 @@ class NumberType:
         if self.exponent_bits == 0:
             return np.full(magnitude.shape, least, dtype=np.int32)
         exponent = np.where(magnitude > 0, np.frexp(magnitude)[1] - 1, least)
-        return np.maximum(exponent - self.mantissa_bits, least).astype(np.int32)
+        return np.asarray(np.maximum(exponent - self.mantissa_bits, least), dtype=np.int32)
 
     def encode(self, x: ArrayLike) -> IntArray:
         """Bit patterns of numbers of this type (round first).

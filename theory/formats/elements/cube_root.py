@@ -71,7 +71,7 @@ def approximate_block_maximum(source: Source, block_size: float) -> float:
     Examples
     --------
     >>> round(approximate_block_maximum(Normal(), 64), 4)
-    2.4552
+    2.4553
     """
     if not isinstance(source, (Normal, Laplace, StudentT)):
         raise TypeError(
@@ -127,7 +127,7 @@ class CubeRoot(Element):
     >>> CubeRoot(3, Normal()).quantiser("absmax", 64).codepoints[4:].round(4)
     array([0.107 , 0.3315, 0.597 , 1.    ])
     >>> CubeRoot(3, Normal()).quantiser("rms", 64).codepoints[4:].round(4)
-    array([0.242 , 0.7457, 1.3246, 2.1141])
+    array([0.242 , 0.746 , 1.3245, 2.1142])
     """
 
     width: int
@@ -157,7 +157,7 @@ class CubeRoot(Element):
         name, _, last = found[3].rpartition(":")
         layout = last.replace("-", "_")
         if layout not in LAYOUTS:
-            name, layout = found[3], None  # type: ignore[assignment]
+            name, layout = found[3], None
         try:
             power = float(found[2]) if found[2] else 1 / 3
         except ValueError:

@@ -135,5 +135,5 @@ def _designed(
         pinned[levels - 1] = 1.0
     if ends == "closed" and statistic == "absmax":
         pinned[0] = -1.0
-    law = source if statistic == "none" else BlockScaled(source, block_size, statistic)  # type: ignore[arg-type]
+    law = source if statistic == "none" else BlockScaled(source, block_size, statistic)
     return lloyd_max(law, levels, pinned=pinned or None)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from ...quantisers import ScalarQuantiser
 from .element import Element
 
@@ -44,7 +46,7 @@ class Ternary(Element):
 
     def quantiser(self, statistic: str, block_size: float) -> ScalarQuantiser:
         """-1, 0 and 1; thresholds at -1/2 and 1/2."""
-        return ScalarQuantiser([-1.0, 0.0, 1.0])
+        return ScalarQuantiser(np.array([-1.0, 0.0, 1.0]))
 
 
 @dataclass(frozen=True)
@@ -80,4 +82,4 @@ class Binary(Element):
 
     def quantiser(self, statistic: str, block_size: float) -> ScalarQuantiser:
         """-1 and 1; the threshold is 0."""
-        return ScalarQuantiser([-1.0, 1.0])
+        return ScalarQuantiser(np.array([-1.0, 1.0]))

@@ -88,5 +88,5 @@ class Integer(Element):
         """The integers; thresholds halfway between."""
         levels = 1 << self.width
         first = {"unsigned": 0.0, "half": (1 - levels) / 2}.get(self.kind, -levels / 2)
-        codepoints = first + np.arange(levels)
+        codepoints = first + np.arange(levels, dtype=np.float64)
         return ScalarQuantiser(codepoints[1:] if self.kind == "symmetric" else codepoints)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import ClassVar
@@ -69,7 +70,7 @@ class PowerOfTwo(Element):
     @property
     def design_rms(self) -> float:
         """That of the float of as many exponent bits and no mantissa, E = b - 1, in these units: 2^(1 - 2^(E-1))."""
-        return 2.0 ** (1 - 2.0 ** (self.width - 2))
+        return math.ldexp(2.0, -(1 << self.width - 2))
 
     def quantiser(self, statistic: str, block_size: float) -> ScalarQuantiser:
         """The powers of two; thresholds halfway between."""

@@ -204,7 +204,7 @@ class Published(Element):
 
     @cached_property
     def _quantiser(self) -> ScalarQuantiser:
-        return ScalarQuantiser(PUBLISHED[self.name].codepoints)
+        return ScalarQuantiser(np.array(PUBLISHED[self.name].codepoints))
 
     def quantiser(self, statistic: str, block_size: float) -> ScalarQuantiser:
         """The published codepoints; thresholds halfway between."""
