@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bitlaw.theory.formats import _parallel, block_codec, block_statistics
+from bitlaw.theory.formats import _conversion, _parallel, block_codec, block_statistics
 from bitlaw.theory.formats._plan import multiplier_of, nominal_size, quantiser_of, reach_of
 from bitlaw.theory.formats.encoded import Encoded
 from bitlaw.theory.formats.encoding import decode, encode, quantise
@@ -157,6 +157,18 @@ def test_compiled_rounding_is_that_of_number_types(number, mode):
     exact = kind.round(x, mode).astype(np.float32)
     np.testing.assert_array_equal(found, exact)
     np.testing.assert_array_equal(np.signbit(found), np.signbit(exact))
+
+
+def test_every_float32_becomes_the_nearest_float16():
+    bits = np.arange(0, 2**32, step=3271, dtype=np.uint64).astype(np.uint32)
+    halves = np.arange(0, 0x7C00, dtype=np.uint16).view(np.float16).astype(np.float32)
+    ties = (halves[:-1] + halves[1:]) / 2
+    x = np.concatenate([bits.view(np.float32), halves, ties, np.nextafter(ties, np.float32(0)), -ties])
+    x = x[np.isfinite(x) & (np.abs(x) < 65520)]
+    found = _conversion.narrowed(x, np.dtype(np.float16), False)
+    np.testing.assert_array_equal(found.view(np.uint16), x.astype(np.float16).view(np.uint16))
+    wide = _conversion.widened(np.resize(found, 1 << 17))
+    np.testing.assert_array_equal(wide[: found.size], found[: 1 << 17].astype(np.float32))
 
 
 @pytest.fixture
@@ -368,6 +380,9 @@ def test_arrays_that_do_not_fit_are_refused():
         Encoded.from_arrays(arrays | {"more": np.ones(1)})
     with pytest.raises(ValueError, match="these came"):
         Encoded.from_arrays({"codes": arrays["codes"]})
+    grouped = encode(parse_format("nvfp4"), np.ones((4, 32), np.float32)).to_arrays()
+    with pytest.raises(ValueError, match="group_scales must be 1 for this format and shape, got 2"):
+        decode(Encoded.from_arrays(grouped | {"group_scales": np.ones(2, np.float32)}))
     for wrong, text in [
         ({"codes": np.full((4, 8), 15, np.uint8)}, "codes must lie in 0 to 14, but one is 15"),
         ({"codes": np.ones((4, 7), np.uint8)}, "codes must be 32 of uint8, got 28"),

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bitlaw.theory.formats._bits_prediction import stored_bits
+from bitlaw.theory.formats._layout_prediction import layout_of
 from bitlaw.theory.formats._plan import plan_of
 from bitlaw.theory.formats.encoding import decode, encode, quantise
 from bitlaw.theory.formats.scale_search import BLOCK_FACTORS, TENSOR_FACTORS
@@ -235,6 +237,30 @@ def test_bits_are_those_of_the_arithmetic_on_paper(name, shape, bits):
     encoded = encode(parse_format(name), x)
     assert encoded.bits == bits
     assert encoded.bits_per_element == bits / max(1, math.prod(shape))
+
+
+@given(
+    shape=st.lists(st.integers(1, 40), min_size=1, max_size=3).map(tuple),
+    name=st.sampled_from(
+        [
+            "int3,block=7",
+            "nvfp4",
+            "q4_k",
+            "ternary",
+            "int4,block=3x5",
+            "nf4_dq",
+            "q4_1,group=3",
+            "binary",
+            "int5,block=7,group=2",
+        ]
+    ),
+)
+def test_bits_are_those_that_are_predicted_for_the_shape(shape, name):
+    format = parse_format(name)
+    encoded = encode(format, np.ones(shape, np.float32))
+    predicted = stored_bits(format, layout_of(format, shape))
+    assert encoded.element_bits == predicted.codes
+    assert encoded.scale_bits == predicted.scales + predicted.zeros + predicted.groups
 
 
 def test_outliers_and_entropy_are_counted():

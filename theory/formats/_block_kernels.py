@@ -125,7 +125,7 @@ def first_of_magnitude(
 
 
 @kernel
-def _fold(terms: FloatArray, size: int) -> float:
+def _fold(terms: FloatArray, size: int) -> Any:
     while size > 1:
         size //= 2
         lower, upper = terms[:size], terms[size : 2 * size]

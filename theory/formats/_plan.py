@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .elements import Element
     from .format import Format
 
-__all__ = ["Plan", "arithmetic", "multiplier_of", "nominal_size", "plan_of", "quantiser_of", "reach_of"]
+__all__ = ["Plan", "multiplier_of", "nominal_size", "plan_of", "quantiser_of", "reach_of"]
 
 
 @dataclass(frozen=True)
@@ -72,11 +72,6 @@ def multiplier_of(format: Format, reach: float) -> float:
     """Factor on the statistic; "moment" gives divided data the rms that the element is designed for."""
     multiplier = format.scale.multiplier
     return reach / format.element.design_rms if multiplier == "moment" else float(multiplier)
-
-
-def arithmetic(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Type in which elements of a type are divided and restored."""
-    return np.dtype(np.float64 if dtype.itemsize == 8 else np.float32)
 
 
 def nominal_size(format: Format, shape: tuple[int, ...]) -> float:

@@ -31,7 +31,8 @@ def rounded_scales(x: FloatArray, number: NumberType, mode: Rounding) -> NDArray
     if constants is None:
         return as_float32(number.round(x, mode))
     out = np.empty(x.size, np.float32)
-    round_numbers(x, x.view(np.int64), *constants, _MODES[mode], _POWERS, out)
+    given = (*constants, _MODES[mode], _POWERS, out)
+    round_numbers(x, x.view(np.int64), *given)
     return out
 
 

@@ -150,7 +150,9 @@ class Scaler:
 
     def _affine(self, stored: Float32) -> tuple[NDArray[Any], NDArray[Any]]:
         """Zeros and offsets in the type of the arithmetic, of the offsets that are stored."""
-        sign = self.dtype.type(1 if isinstance(self.scale.zero, str) or self.scale.zero.signed else -1)
+        sign = self.dtype.type(
+            1 if not isinstance(self.scale.zero, NumberType) or self.scale.zero.signed else -1
+        )
         zeros = np.full(stored.size, self.ends[0], self.dtype)
         return zeros, sign * stored.astype(self.dtype) + self.dtype.type(0.0)
 
@@ -196,10 +198,16 @@ class Scaler:
         """Largest number of each group."""
         assert self.group is not None
         if self.group.blocks == "tensor" or not magnitudes.size:
-            return magnitudes.max(initial=0.0, keepdims=True)[: magnitudes.size]
+            return np.asarray(magnitudes.max(initial=0.0, keepdims=True))[: magnitudes.size]
         rows = magnitudes.reshape(-1, self.across)
         starts = np.arange(0, self.across, self.group.blocks)
         return np.asarray(np.maximum.reduceat(rows, starts, axis=1)).reshape(-1)
+
+    def groups_in(self, count: int) -> int:
+        """Groups of some number of blocks."""
+        if self.group is None:
+            return 0
+        return 1 + int(self._members(count)[-1]) if count else 0
 
     def _members(self, count: int) -> IntArray:
         """Group of each block."""

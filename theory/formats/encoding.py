@@ -28,14 +28,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
 from .._arrays import as_real, finite, raise_not_finite
 from .._typing import ArrayLike, IntArray
+from ._conversion import BFLOAT16, LARGEST, arithmetic, narrowed, widened
 from ._parallel import in_parallel
-from ._plan import Plan, arithmetic, plan_of
+from ._plan import Plan, plan_of
 from .block_codec import part_of
 from .block_scales import BlockScales, Statistics
 from .block_statistics import tiles_of
@@ -47,8 +47,6 @@ if TYPE_CHECKING:
     from .format import Format
 
 __all__ = ["decode", "encode", "quantise"]
-
-_BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 
 
 def encode(format: Format, array: ArrayLike) -> Encoded:
@@ -87,7 +85,7 @@ def encode(format: Format, array: ArrayLike) -> Encoded:
     >>> encoded = encode(parse_format("int4,block=4"), [[7.0, -3.2, 0.0, 1.6], [0.5, 0.0, 0.0, -1.0]])
     >>> encoded.codes
     array([[15,  5,  8, 10],
-           [11,  8,  8,  1]], dtype=uint8)
+           [12,  8,  8,  1]], dtype=uint8)
     >>> encoded.bits, decode(encoded)[0]
     (64, array([ 7., -3.,  0.,  2.]))
     """
@@ -135,13 +133,13 @@ def decode(encoded: Encoded) -> NDArray[Any]:
     turned = format.rotation is not None
     flat = _decode_tiles(plan, encoded, plan.codec.dtype if turned else dtype)
     if encoded.outlier_positions is not None and encoded.outlier_values is not None:
-        flat[encoded.outlier_positions] = _narrowed(
+        flat[encoded.outlier_positions] = narrowed(
             encoded.outlier_values.astype(plan.codec.dtype), flat.dtype
         )
     if format.rotation is None:
         return flat.reshape(shape)
     restored = format.rotation.undo(flat.reshape(shape), encoded.shape[-1])
-    return np.ascontiguousarray(_narrowed(restored, dtype))
+    return np.ascontiguousarray(narrowed(restored, dtype))
 
 
 def quantise(format: Format, array: ArrayLike) -> NDArray[Any]:
@@ -150,22 +148,7 @@ def quantise(format: Format, array: ArrayLike) -> NDArray[Any]:
 
 
 def _dtype(name: str) -> np.dtype[Any]:
-    return _BFLOAT16 if name == "bfloat16" else np.dtype(name)
-
-
-def _widened(x: NDArray[Any]) -> NDArray[Any]:
-    """Elements in the type of the arithmetic."""
-    if x.dtype == _BFLOAT16:
-        return (x.view(np.uint16).astype(np.uint32) << np.uint32(16)).view(np.float32)
-    return x.astype(arithmetic(x.dtype), copy=False)
-
-
-def _narrowed(x: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Elements in the type of the array, cut to its largest magnitude."""
-    if x.dtype == dtype and np.isfinite(x).all():
-        return x
-    limit = x.dtype.type(ml_dtypes.finfo(dtype).max)
-    return np.clip(x, -limit, limit).astype(dtype)
+    return BFLOAT16 if name == "bfloat16" else np.dtype(name)
 
 
 def _rotated(format: Format, values: NDArray[Any]) -> tuple[NDArray[Any], tuple[int, ...]]:
@@ -184,7 +167,7 @@ def _without_outliers(
     if format.outliers is None:
         return flat, None, None
     positions = format.outliers.find(flat)
-    values = format.outliers.number.round(_widened(flat[positions]).astype(np.float64))
+    values = format.outliers.number.round(widened(flat[positions]).astype(np.float64))
     flat = flat.copy()
     flat[positions] = 0
     return flat, positions, values.astype(np.float32)
@@ -202,7 +185,7 @@ def _encode_tiles(plan: Plan, flat: NDArray[Any]) -> tuple[IntArray, BlockScales
 
     def work(item: tuple[Tile, slice]) -> BlockScales | None:
         tile, here = item
-        x = _widened(flat[tile.elements])
+        x = widened(flat[tile.elements])
         found = plan.scaler.measure(x, tile.blocks)
         if found is None:
             return None
@@ -238,7 +221,7 @@ def _searched(plan: Plan, x: NDArray[Any], blocks: Blocks, found: Statistics) ->
 
 def _encode_whole(plan: Plan, flat: NDArray[Any]) -> tuple[IntArray, BlockScales] | None:
     """Statistics of all blocks first, then all scales, then all codes."""
-    x = _widened(flat)
+    x = widened(flat)
     if plan.blocks.split(plan.codec.piece) is not None:
         found = plan.scaler.measure(x, plan.blocks)
     else:
@@ -271,11 +254,18 @@ def _decode_tiles(plan: Plan, encoded: Encoded, dtype: np.dtype[Any]) -> NDArray
     if codes.size != count or codes.dtype != kind:
         raise ValueError(f"codes must be {count} of {kind}, got {codes.size} of {codes.dtype}")
     blocks = plan.blocks.count if encoded.format.scale.statistic != "none" else 0
-    for name, array in (("scales", encoded.scales), ("zeros", encoded.zeros)):
-        if array is not None and array.size != blocks:
-            raise ValueError(f"{name} must be {blocks} for this shape, got {array.size}")
+    groups = plan.scaler.groups_in(blocks)
+    for name, wanted in (
+        ("scales", blocks),
+        ("zeros", blocks),
+        ("group_scales", groups),
+        ("group_zeros", groups),
+    ):
+        array = getattr(encoded, name)
+        if array is not None and array.size != wanted:
+            raise ValueError(f"{name} must be {wanted} for this format and shape, got {array.size}")
     fine, scales = plan.codec.refined(plan.blocks, plan.scaler.of_stored(encoded, plan.blocks.count))
-    beyond = plan.codec.largest(scales) > float(ml_dtypes.finfo(dtype).max)
+    beyond = plan.codec.largest(scales) > LARGEST[dtype.name]
     out = np.empty(fine.elements, dtype)
 
     def work(item: tuple[Tile, slice]) -> None:
@@ -286,10 +276,8 @@ def _decode_tiles(plan: Plan, encoded: Encoded, dtype: np.dtype[Any]) -> NDArray
             found = np.empty(tile.blocks.elements, plan.codec.dtype)
         with np.errstate(over="ignore"):
             plan.codec.decode(part, tile.blocks, part_of(scales, tile.grid), found)
-        if beyond:
-            out[tile.elements] = _narrowed(found, dtype)
-        elif dtype != plan.codec.dtype:
-            out[tile.elements] = found.astype(dtype)
+        if beyond or dtype != plan.codec.dtype:
+            out[tile.elements] = narrowed(found, dtype, beyond)
 
     in_parallel(work, plan.codec.tiles(fine))
     return out
