@@ -46,10 +46,15 @@ class Magnitude:
 
     def log_cdf(self, m: FloatArray) -> FloatArray:
         """Log of P(|X| <= m)."""
-        outside = self.kept * (self.source.sf(m) + self.source.cdf(-m))
-        inside = self.zeros + self.kept * self.source.probability(-m, m)
-        with np.errstate(divide="ignore"):
-            return np.where(outside < 0.5, np.log1p(-np.minimum(outside, 0.5)), np.log(inside))
+        above = self.source.sf(m)
+        outside = self.kept * (2.0 * above if self.source.symmetric else above + self.source.cdf(-m))
+        out = np.log1p(-np.minimum(outside, 0.5))
+        middle = outside > 0.5
+        if middle.any():  # where the small probability is that of the inside
+            inside = self.zeros + self.kept * self.source.probability(-m[middle], m[middle])
+            with np.errstate(divide="ignore"):
+                out[middle] = np.log(inside)
+        return out
 
     def power_between(self, low: FloatArray, high: FloatArray, power: float) -> FloatArray:
         """Difference of P(|X| <= m)^power between low and high, without cancellation."""

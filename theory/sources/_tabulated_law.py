@@ -13,6 +13,8 @@ Panels close in on 0 by powers of two until what is left holds no mass.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -27,6 +29,9 @@ Densities = Callable[[FloatArray], FloatArray]  # (n,) places to (2, n): plain a
 _POINTS = 20  # of a panel.  With 12 there are three times as many panels, with 32 evaluation costs more
 _AGREEMENT = 1e-13  # last coefficients of a panel, relative to its smallest value
 _NOISE = 1e-9  # below this, coefficients that a cut did not shrink are rounding of the density itself
+# Of narrow panels, relative to their end, few points are tried first, and the fit is relative to the mean:
+# no cell resolves them, and a density that vanishes inside one cannot be followed by relative digits.
+_NARROW, _FEW = 0.02, 6
 _NOTHING = 1e-18  # share of the mass below which a panel at 0 is not followed further
 _FAINT = 1e-60  # the same for a panel anywhere: remote tails keep their digits down to this
 _ROUNDS = 200
@@ -34,15 +39,13 @@ _MOST_PANELS = 20_000
 _TOWARDS_ZERO = np.array([0.0, 0.0625, 0.125, 0.25, 0.5, 1.0])
 
 
-def _chebyshev() -> tuple[FloatArray, FloatArray]:
+@lru_cache
+def _chebyshev(points: int) -> tuple[FloatArray, FloatArray]:
     """Nodes in (0, 1) of a panel, and the matrix from values there to coefficients."""
-    angle = (np.arange(_POINTS) + 0.5) * np.pi / _POINTS
-    matrix = np.cos(np.arange(_POINTS)[:, None] * angle) * (2.0 / _POINTS)
+    angle = (np.arange(points) + 0.5) * np.pi / points
+    matrix = np.cos(np.arange(points)[:, None] * angle) * (2.0 / points)
     matrix[0] *= 0.5
     return 0.5 + 0.5 * np.cos(angle), matrix
-
-
-_PLACES, _TO_COEFFICIENTS = _chebyshev()
 
 
 class DensityTable:
@@ -71,43 +74,70 @@ class DensityTable:
         return np.where((u >= edges[0]) & (u <= edges[-1]), np.maximum(out, 0.0), 0.0)
 
 
+@dataclass
+class _Fit:
+    """Panels with the coefficients of both densities, and what each misses by."""
+
+    start: FloatArray
+    stop: FloatArray
+    coefficients: FloatArray  # (panels, 2, points)
+    share: FloatArray  # (panels, 2): mass of each density
+    gap: FloatArray
+
+
+def _fit(densities: Densities, start: FloatArray, stop: FloatArray, points: int) -> _Fit:
+    places, matrix = _chebyshev(points)
+    width = stop - start
+    u = start[:, None] + width[:, None] * places
+    values = densities(u.ravel()).reshape(2, start.size, points).transpose(1, 0, 2)
+    coefficients = np.zeros((start.size, 2, _POINTS))
+    coefficients[:, :, :points] = values @ matrix.T
+    tail = np.abs(coefficients[:, :, points - 2 : points]).max(axis=2)
+    mean = values.mean(axis=2)
+    narrow = (width < _NARROW * stop)[:, None]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gap = np.where(tail > 0.0, tail / np.where(narrow, mean, np.abs(values).min(axis=2)), 0.0)
+    return _Fit(start, stop, coefficients, mean * width[:, None], gap.max(axis=1))
+
+
+def _first_fit(densities: Densities, edges: FloatArray) -> _Fit:
+    """Fit the given panels, the narrow ones with few points where these do."""
+    start, stop = edges[:-1], edges[1:]
+    narrow = stop - start < _NARROW * stop
+    few = _fit(densities, start[narrow], stop[narrow], _FEW)
+    narrow[narrow] = few.gap <= _AGREEMENT
+    done = few.gap <= _AGREEMENT
+    many = _fit(densities, start[~narrow], stop[~narrow], _POINTS)
+    return _Fit(*(np.concatenate([getattr(few, n)[done], getattr(many, n)]) for n in _FIELDS))
+
+
+_FIELDS = ("start", "stop", "coefficients", "share", "gap")
+
+
 def _tabulate(densities: Densities, edges: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Cut panels until polynomials fit; edges of the panels and coefficients, shape (panels, 2, points)."""
-    start, stop = edges[:-1], edges[1:]
-    before = np.full(start.size, np.inf)
+    fit = _first_fit(densities, edges)
+    before = np.full(fit.start.size, np.inf)
     done: list[tuple[FloatArray, FloatArray, FloatArray]] = []
     mass, count = np.zeros(2), 0
     for _ in range(_ROUNDS):
-        width = stop - start
-        u = start[:, None] + width[:, None] * _PLACES
-        values = densities(u.ravel()).reshape(2, start.size, _POINTS).transpose(1, 0, 2)
-        coefficients = values @ _TO_COEFFICIENTS.T
-        share = values.mean(axis=2) * width[:, None]
-        gap = _misfit(values, coefficients)
-        total = mass + share.sum(axis=0)
-        part = np.max(share / np.where(total > 0.0, total, 1.0), axis=1)
+        total = mass + fit.share.sum(axis=0)
+        part = np.max(fit.share / np.where(total > 0.0, total, 1.0), axis=1)
+        gap = fit.gap
         rough = (gap > _AGREEMENT) & ((gap > _NOISE) | (gap < before / 1.5)) & (part > _FAINT)
-        rough &= (start > 0.0) | (part > _NOTHING)
-        rough &= width > 8.0 * np.spacing(stop)
-        done.append((start[~rough], stop[~rough], coefficients[~rough]))
-        mass, count = mass + share[~rough].sum(axis=0), count + start.size
+        rough &= (fit.start > 0.0) | (part > _NOTHING)
+        rough &= fit.stop - fit.start > 8.0 * np.spacing(fit.stop)
+        done.append((fit.start[~rough], fit.stop[~rough], fit.coefficients[~rough]))
+        mass, count = mass + fit.share[~rough].sum(axis=0), count + gap.size
         if not rough.any():
             break
         if count > _MOST_PANELS:
             raise ValueError(f"the law must be piecewise smooth; {_MOST_PANELS} panels do not resolve it")
-        start, stop, before = _cut(start[rough], stop[rough], gap[rough])
+        start, stop, before = _cut(fit.start[rough], fit.stop[rough], gap[rough])
+        fit = _fit(densities, start, stop, _POINTS)
     order = np.argsort(np.concatenate([a for a, _, _ in done]), kind="stable")
     ends = np.concatenate([b for _, b, _ in done])[order]
     return np.append(edges[0], ends), np.concatenate([c for _, _, c in done])[order]
-
-
-def _misfit(values: FloatArray, coefficients: FloatArray) -> FloatArray:
-    """Last two coefficients over the least value of each panel; the worse of the two densities."""
-    least = np.abs(values).min(axis=2)
-    tail = np.abs(coefficients[:, :, -2:]).max(axis=2)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        gap = np.where(tail > 0.0, tail / least, 0.0)
-    return np.asarray(gap.max(axis=1))
 
 
 def _cut(start: FloatArray, stop: FloatArray, gap: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
