@@ -130,7 +130,7 @@ def encode_quantise(format, array, quantiser, reach, multiplier, factors=None):
         offsets, zeros = [sign * m for m in offsets], [low_code] * len(slices)
     codes = np.empty(x.shape, int)
     restored = np.empty(x.shape, c)
-    thresholds = [c(t) for t in quantiser.thresholds]
+    thresholds = quantiser.thresholds.astype(c)
     codepoints = [c(p) for p in quantiser.codepoints]
     for place, s, z, m in zip(slices, scales, zeros, offsets, strict=True):
         for index in np.ndindex(*x[place].shape):
@@ -142,7 +142,7 @@ def encode_quantise(format, array, quantiser, reach, multiplier, factors=None):
                     u = (value - c(m)) / step + c(z)
                 else:
                     u = value / step
-                code = sum(1 for t in thresholds if t < u)
+                code = int(np.count_nonzero(thresholds < u))
                 codes[place][index] = code
                 if scale.statistic == "minmax":
                     restored[place][index] = step * (codepoints[code] - c(z)) + c(m)

@@ -258,7 +258,7 @@ def test_bits_are_those_of_the_arithmetic_on_paper(name, shape, bits):
 def test_bits_are_those_that_are_predicted_for_the_shape(shape, name):
     format = parse_format(name)
     encoded = encode(format, np.ones(shape, np.float32))
-    predicted = stored_bits(format, layout_of(format, shape))
+    predicted = stored_bits(format, layout_of(format, shape), shape)
     assert encoded.element_bits == predicted.codes
     assert encoded.scale_bits == predicted.scales + predicted.zeros + predicted.groups
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._typing import FloatArray
-from ._block_kernels import round_numbers
+from ._statistic_kernels import round_numbers
 from .number_types import NumberType
 from .scaling import Rounding
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._typing import FloatArray
-from ._block_kernels import extremes, first_of_magnitude, folded_rows, magnitudes, sums_of_squares
 from ._parallel import in_parallel
+from ._statistic_kernels import extremes, first_of_magnitude, folded_rows, magnitudes, sums_of_squares
 from .blocks import Blocks, Tile
 
 __all__ = ["block_ends", "block_magnitudes", "block_squares", "tiles_of"]
