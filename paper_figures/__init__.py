@@ -35,6 +35,7 @@ def render(
     names: Iterable[str],
     folder: str | PathLike[str],
     progress: Callable[[RenderedFigure], object] | None = None,
+    processes: int | None = None,
 ) -> list[RenderedFigure]:
     """Compute, draw and write figures as PNG and PDF.
 
@@ -45,7 +46,10 @@ def render(
     folder : path
         Where the files go; made where it is missing.  Files of the same name are replaced.
     progress : callable, optional
-        Called with each `RenderedFigure` when it is written.
+        Called with each `RenderedFigure` when it is written, in whatever order they are finished.
+    processes : int, >= 1, optional
+        Number of processes that share the work; one for each processor when left out, or one alone for fewer
+        than four figures.
 
     Returns
     -------
@@ -55,8 +59,10 @@ def render(
     Raises
     ------
     ValueError
-        If a name is unknown; nothing is rendered then.
+        If a name is unknown, or processes is less than 1; nothing is rendered then.
+    TypeError
+        If processes is no integer.
     ImportError
         If matplotlib is not installed (it comes with the extra `figures`).
     """
-    return render_all(FIGURES, names, folder, progress)
+    return render_all(FIGURES, names, folder, progress, processes)

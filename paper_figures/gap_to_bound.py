@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Data", "compute", "draw", "paper", "title"]
+__all__ = ["Data", "compute", "draw", "numbers", "paper", "title"]
 
 title = "Gap of scalar quantisers to the bound in bits"
 paper = "after Farvardin and Modestino (1984), and Gish and Pierce (1968)"
+numbers = "operating points"  # those that both figures of operating points show
 
 
 @dataclass(frozen=True)

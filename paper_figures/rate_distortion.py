@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["LOOKS", "Data", "compute", "draw", "paper", "title"]
+__all__ = ["LOOKS", "Data", "compute", "draw", "numbers", "paper", "title"]
 
 title = "Distortion against rate of scalar quantisers, and the bound"
 paper = "after Gersho and Gray (1992), and Farvardin and Modestino (1984)"
+numbers = "operating points"  # those that both figures of operating points show
 
 LOOKS: dict[str, dict[str, Any]] = {
     "uniform": dict(color=PURPLE, marker="v", linestyle="-"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -10,11 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .style import settings
+from .workers import grouped, render_shared
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["FigureModule", "RenderedFigure", "render_all"]
+__all__ = ["FigureModule", "RenderedFigure", "render_all", "render_one"]
+
+_FEW = 4  # figures below which starting another process costs more than it saves
 
 # Dates and versions would make every file differ from the last.
 _PNG = {"Software": None}
@@ -51,23 +56,44 @@ def render_all(
     names: Iterable[str],
     folder: str | PathLike[str],
     progress: Callable[[RenderedFigure], object] | None,
+    processes: int | None = 1,
 ) -> list[RenderedFigure]:
-    """Render named figures in turn; see `render`."""
+    """Render named figures; see `render`.  More than one process needs the figures of this package."""
     wanted = list(names)
     unknown = [name for name in wanted if name not in figures]
     if unknown:
         raise ValueError(f"names must be figures ({', '.join(figures)}), got {', '.join(map(repr, unknown))}")
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
-    rendered: list[RenderedFigure] = []
-    for name in wanted:
-        rendered.append(_render_one(name, figures[name], target))
+    rendered: dict[str, RenderedFigure] = {}
+
+    def report(figure: RenderedFigure) -> None:
+        rendered[figure.name] = figure
         if progress is not None:
-            progress(rendered[-1])
-    return rendered
+            progress(figure)
+
+    unique = list(dict.fromkeys(wanted))
+    count = min(_processes(processes, len(unique)), len(unique))
+    render_shared(
+        grouped(figures, unique), target, count, lambda name: render_one(name, figures[name], target), report
+    )
+    return [rendered[name] for name in wanted]
 
 
-def _render_one(name: str, module: FigureModule, folder: Path) -> RenderedFigure:
+def _processes(wanted: int | None, figures: int) -> int:
+    """How many processes to use: as many as asked for, or one for each processor if there are figures enough."""
+    if wanted is None:
+        available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return available if figures >= _FEW and sys.executable else 1
+    if isinstance(wanted, bool) or not isinstance(wanted, int):
+        raise TypeError(f"processes must be an integer or None, got {wanted!r}")
+    if wanted < 1:
+        raise ValueError(f"processes must be at least 1, got {wanted}")
+    return wanted
+
+
+def render_one(name: str, module: FigureModule, folder: Path) -> RenderedFigure:
+    """Compute, draw and write one figure."""
     start = time.perf_counter()
     figure = module.draw(module.compute())
     png, pdf = folder / f"{name}.png", folder / f"{name}.pdf"

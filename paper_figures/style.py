@@ -14,7 +14,19 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["BLACK", "BLUE", "GREEN", "GREY", "ORANGE", "PURPLE", "WIDTH", "panels", "settings", "styled"]
+__all__ = [
+    "BLACK",
+    "BLUE",
+    "GREEN",
+    "GREY",
+    "ORANGE",
+    "PURPLE",
+    "WIDTH",
+    "grid",
+    "panels",
+    "settings",
+    "styled",
+]
 
 # Okabe and Ito (2008): distinct under the common kinds of colour blindness, and in luminance.
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
@@ -80,3 +92,12 @@ def panels(columns: int, *, height: float = 2.4, **options: Any) -> tuple[Figure
     figure = Figure(figsize=(WIDTH, height))
     axes = figure.subplots(1, columns, squeeze=False, **options)
     return figure, list(axes[0])
+
+
+def grid(rows: int, columns: int, *, height: float, **options: Any) -> tuple[Figure, list[list[Axes]]]:
+    """Figure of the text width with rows of panels."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH, height))
+    axes = figure.subplots(rows, columns, squeeze=False, **options)
+    return figure, [list(row) for row in axes]
