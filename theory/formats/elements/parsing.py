@@ -73,6 +73,7 @@ def parse_element(text: str) -> Element:
         element = family.parse(name)
         if element is not None:
             return element
-    near = difflib.get_close_matches(name, ELEMENT_EXAMPLES, n=3, cutoff=0.6)
-    hint = f" (did you mean {' or '.join(near)}?)" if near else f"; known: {', '.join(ELEMENT_EXAMPLES)}"
+    near = difflib.get_close_matches(name, ELEMENT_EXAMPLES, n=3, cutoff=0.5)
+    known = ", ".join(family.EXAMPLES[0] for family in _FAMILIES)
+    hint = f" (did you mean {' or '.join(near)}?)" if near else f"; known, among others: {known}"
     raise ValueError(f"unknown element {text!r}{hint}")
