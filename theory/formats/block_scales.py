@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._typing import FloatArray, IntArray
+from .._typing import FloatArray
 from ._rounding import as_float32, rounded_scales
 from .block_statistics import all_finite, block_ends, block_magnitudes, block_squares, signed_magnitudes
 from .blocks import Blocks
@@ -176,8 +176,7 @@ class Scaler:
         """Stored numbers of blocks times those of their groups."""
         if groups is None:
             return stored
-        members = self._members(stored.size)
-        return as_float32(groups.astype(np.float64)[members] * stored.astype(np.float64))
+        return as_float32(self._of_blocks(groups, stored.size) * stored)
 
     def _stored(
         self, exact: FloatArray, number: NumberType, mode: Any
@@ -188,9 +187,10 @@ class Scaler:
             return stored, None, stored
         largest = self._group_largest(np.abs(exact))
         groups = rounded_scales(largest / number.largest, self.group.number, self.group.rounding)
-        outer = groups.astype(np.float64)[self._members(exact.size)]
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            relative = np.where(outer == 0.0, 0.0, exact / outer)
+        outer = self._of_blocks(groups, exact.size)
+        relative = np.zeros(exact.size)
+        with np.errstate(over="ignore"):
+            np.divide(exact, outer, out=relative, where=outer != 0.0)
         stored = rounded_scales(relative, number, mode)
         return stored, groups, self._product(stored, groups)
 
@@ -207,13 +207,15 @@ class Scaler:
         """Groups of some number of blocks."""
         if self.group is None:
             return 0
-        return 1 + int(self._members(count)[-1]) if count else 0
-
-    def _members(self, count: int) -> IntArray:
-        """Group of each block."""
-        assert self.group is not None
-        block = np.arange(count)
         if self.group.blocks == "tensor":
-            return block * 0
-        groups = -(-self.across // self.group.blocks)
-        return block // self.across * groups + block % self.across // self.group.blocks
+            return min(count, 1)
+        return count // self.across * -(-self.across // self.group.blocks)
+
+    def _of_blocks(self, groups: Float32, count: int) -> FloatArray:
+        """Number of its group for each of `count` blocks; one number where there is one group."""
+        assert self.group is not None
+        wide = groups.astype(np.float64)
+        if self.group.blocks == "tensor":
+            return wide
+        rows = wide.reshape(count // self.across, -1)
+        return np.asarray(np.repeat(rows, self.group.blocks, axis=1)[:, : self.across]).reshape(count)
