@@ -168,7 +168,7 @@ def test_designs_of_symmetric_laws_are_exactly_symmetric(family, std, rate):
 def test_the_second_derivative_is_that_of_the_conditions(seed, slope, fold):
     rng = np.random.default_rng(seed)
     t = np.cumsum(rng.uniform(0.3, 0.9, 4)) - (1.5 if fold == "full" else 0.0)
-    matrix = condition_derivative(make_cells(Normal(), t, fold), slope)
+    matrix = condition_derivative(Normal(), make_cells(Normal(), t, fold), slope)
     h = 1e-6
     for k in range(len(t)):
         up, down = t.copy(), t.copy()

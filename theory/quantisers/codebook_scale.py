@@ -23,6 +23,7 @@ from scipy import optimize
 
 from .._typing import FloatArray
 from ..sources import Empirical, Source
+from ._weights import mean_of, spread_of
 from .scalar import midpoints
 
 __all__ = ["best_scale", "cell_edges"]
@@ -82,7 +83,7 @@ def _derivative(source: Source, points: FloatArray, scale: float) -> float:
 def _scanned_scales(source: Source, points: FloatArray) -> FloatArray:
     """Scales from the largest codepoint inside the bulk to the smallest in the far tail, ends included."""
     magnitudes = np.abs(points[points != 0])
-    spread = math.hypot(source.std, source.mean)
+    spread = math.hypot(spread_of(source), mean_of(source))
     low, high = spread / (8 * magnitudes.max()), 32 * spread / magnitudes.min()
     while _derivative(source, points, low) <= 0 and low > 1e-9 * spread / magnitudes.max():
         low /= 2

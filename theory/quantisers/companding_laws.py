@@ -15,6 +15,7 @@ from scipy import optimize
 from .._arguments import check_levels, check_positive
 from .._typing import FloatArray
 from ..sources import Source
+from ._weights import spread_of
 from .evaluation import evaluate
 from .scalar import Design, ScalarQuantiser
 
@@ -137,7 +138,7 @@ def _best_peak(source: Source, codepoints: FloatArray, thresholds: FloatArray) -
         peak = float(np.exp(log_peak))
         return evaluate(ScalarQuantiser(peak * codepoints, peak * thresholds), source).distortion
 
-    scan = np.log(source.std) + np.linspace(np.log(_PEAKS[0]), np.log(_PEAKS[1]), 40)
+    scan = np.log(spread_of(source)) + np.linspace(np.log(_PEAKS[0]), np.log(_PEAKS[1]), 40)
     best = int(np.argmin([distortion(point) for point in scan]))
     bounds = (scan[max(best - 1, 0)], scan[min(best + 1, len(scan) - 1)])
     found = optimize.minimize_scalar(distortion, bounds=bounds, method="bounded", options={"xatol": 1e-9})

@@ -19,8 +19,6 @@ of the operating points is not filled by single quantisers; the design then says
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -29,13 +27,14 @@ from scipy import optimize
 from .._arguments import check_choice, check_positive
 from .._typing import FloatArray
 from ..sources import Source, Uniform
+from ._weights import mean_of, one_measure, spread_of
 from .companding import half_step_compander
 from .entropy_constrained_gap import best_between
-from .entropy_constrained_newton import Cells, Fold, descend, unfold
-from .entropy_constrained_start import start_thresholds
+from .entropy_constrained_newton import descend, unfold
+from .entropy_constrained_points import MAX_LEVELS, Point, solve
 from .evaluation import evaluate
 from .scalar import Design, ScalarQuantiser
-from .uniform import grid, step_of_entropy
+from .uniform import entropy_scale, grid, step_of_entropy
 from .uniform_entropy import uniform_entropy_constrained
 
 __all__ = ["entropy_constrained"]
@@ -43,20 +42,10 @@ __all__ = ["entropy_constrained"]
 Variant = Literal["optimal", "uniform_threshold", "dead_zone"]
 
 _LN2 = float(np.log(2.0))
-# Most levels of a design of a heavy tail, over both sides, and the most per level's worth of entropy: fewer
-# cost digits (8,191 leave 1e-8 of a Student-t law of 3 degrees at 1 bit), more cost seconds.
-_MAX_LEVELS = 65_535
-_LEAST_CAP = 8_191
-_LEVELS_PER_PERPLEXITY = 128
-# Price of a level over the square of the step: levels are added until one more would save less.  Lowered
-# tenfold it moves the distortion by less than 1e-14.
-_LEVEL_PRICE = 1e-17
 # Entropy is matched to this many bits.
 _RATE_TOLERANCE = 1e-12
 # With tens of thousands of cells rounding leaves up to 1e-9 bit; a rate missed by more is not reached.
 _RATE_MISSED = 1e-8
-# A cell centred on zero is best for many levels; with at most this many, one bounded by zero is tried too.
-_FEW_LEVELS = 64
 # Up to this rate quantisers between the hull points can beat the nearest stationary one of a light tail.
 _SPARSE_RATE = 2.0
 # The slope is sought at most this far (in its logarithm) from the high-rate one, in steps that double.
@@ -65,25 +54,6 @@ _WIDEST = 20.0
 _CERTAIN_RATE = 7.0
 # Widths of the zero cell searched by the dead-zone variant, in steps (natural logarithms).
 _LOG_ZONES = (-1.0, 3.0)
-
-
-@dataclass
-class _Point:
-    """A solved operating point."""
-
-    cells: Cells
-    slope: float
-    residual: float
-    iterations: int
-    status: str
-    note: str = ""
-
-    def missed(self, rate: float) -> float:
-        return abs(self.cells.entropy - rate)
-
-    @property
-    def cost(self) -> float:
-        return self.cells.distortion + self.slope * self.cells.entropy
 
 
 def entropy_constrained(
@@ -98,7 +68,8 @@ def entropy_constrained(
     Parameters
     ----------
     source : Source
-        A law with a density.
+        A law with a density, and possibly atoms.  Where errors are weighted, the weighted distortion and the
+        entropy under the plain law are traded; cells stay intervals.
     rate : float, 0.01 to 12 (bits)
         Entropy of the index.
     slope : float, > 0
@@ -113,6 +84,14 @@ def entropy_constrained(
     ScalarQuantiser
         `.design.slope` is the slope in distortion per bit, `.design.residual` the largest relative error of
         the threshold conditions ("optimal"), `.design.status` "converged" or what fell short.
+
+    Notes
+    -----
+    What is guaranteed is a stationary point, the best from all starts of the method: thresholds at which both
+    sides cost the same, codepoints at the centroids of the measure of errors.  An atom at an end of the support
+    may have a cell of its own, whose threshold lies one rounding beside it; both ways are tried.  With atoms the
+    entropy jumps along the family of optima, and a rate in a jump is met by the best of the branches that
+    reach it.
 
     Raises
     ------
@@ -159,7 +138,7 @@ def _by_slope(source: Source, slope: float, variant: str) -> ScalarQuantiser:
         return _uniform_by_slope(source, slope, variant)
     if isinstance(source, Uniform):
         return uniform_entropy_constrained(source, None, slope)
-    return _build(_solve(source, slope))
+    return _build(solve(source, slope))
 
 
 def _by_rate(source: Source, rate: float, variant: str) -> ScalarQuantiser:
@@ -170,7 +149,7 @@ def _by_rate(source: Source, rate: float, variant: str) -> ScalarQuantiser:
     return _build(_point_of_rate(source, rate), rate)
 
 
-def _build(point: _Point, rate: float | None = None) -> ScalarQuantiser:
+def _build(point: Point, rate: float | None = None) -> ScalarQuantiser:
     codepoints, thresholds = unfold(point.cells)
     status = point.status + point.note
     missed = 0.0 if rate is None else point.missed(rate)
@@ -186,33 +165,9 @@ def _build(point: _Point, rate: float | None = None) -> ScalarQuantiser:
     return ScalarQuantiser(codepoints, thresholds, design=design)
 
 
-def _solve(source: Source, slope: float) -> _Point:
-    """Best stationary point from the starts that can matter for the law."""
-    if not source.symmetric:
-        return _best(_solve_from(source, slope, "full", phase) for phase in (0.25, 0.5, 0.75, 1.0))
-    odd = _solve_from(source, slope, "odd")
-    if source.log_concave and len(odd.cells.thresholds) > _FEW_LEVELS // 2:
-        return odd
-    return _best([odd, _solve_from(source, slope, "even")])
-
-
-def _best(points: Iterable[_Point]) -> _Point:
-    return min(points, key=lambda point: point.cost)
-
-
-def _solve_from(source: Source, slope: float, fold: Fold, phase: float = 0.5) -> _Point:
-    perplexity = 2.0 ** source.differential_entropy() / np.sqrt(6 * slope / _LN2)
-    most = int(np.clip(_LEVELS_PER_PERPLEXITY * perplexity, _LEAST_CAP, _MAX_LEVELS))
-    thresholds, price = start_thresholds(source, slope, fold, price=_LEVEL_PRICE, most=most, phase=phase)
-    cells, residual, iterations, status = descend(source, thresholds, fold, slope)
-    capped = price > 1e3 * _LEVEL_PRICE
-    note = f"; at the cap of {most} levels, one more would save {price:.0e} step^2" if capped else ""
-    return _Point(cells, slope, residual, iterations, status, note)
-
-
-def _point_of_rate(source: Source, rate: float) -> _Point:
+def _point_of_rate(source: Source, rate: float) -> Point:
     """Slope whose solution has the wanted entropy: bracket from fresh starts, then follow the branch."""
-    points: dict[float, _Point] = {}
+    points: dict[float, Point] = {}
 
     def excess(log_slope: float) -> float:
         if log_slope not in points:
@@ -224,6 +179,10 @@ def _point_of_rate(source: Source, rate: float) -> _Point:
     low, high = _bracket(source, rate, points)
     optimize.brentq(excess, low, high, xtol=1e-14, rtol=9e-16, maxiter=100, disp=False)
     point = min(points.values(), key=lambda point: point.missed(rate))
+    if point.missed(rate) >= _RATE_MISSED and not one_measure(source):  # a jump between two branches
+        branches = [_on_branch(source, rate, points[end], end) for end in (low, high)]
+        met = [branch for branch in branches if branch.missed(rate) < _RATE_MISSED]
+        point = min(met, key=lambda branch: branch.cells.distortion, default=point)
     reached = point.missed(rate) < _RATE_MISSED
     if not _lighter_than_gaussian(source):
         return point
@@ -231,34 +190,36 @@ def _point_of_rate(source: Source, rate: float) -> _Point:
     if between is None or (reached and point.cells.distortion <= between[0].distortion):
         return point
     cells, slope, residual = between
-    return _Point(cells, slope, residual, point.iterations, "converged")
+    return Point(cells, slope, residual, point.iterations, "converged")
 
 
 def _check_reach(source: Source, rate: float) -> None:
     """Refuse a rate that even the finest fixed-level design of a heavy tail does not spend."""
     if rate > _CERTAIN_RATE:
-        finest = evaluate(half_step_compander(source, _MAX_LEVELS), source).entropy
+        finest = evaluate(half_step_compander(source, MAX_LEVELS), source).entropy
         if finest < rate + 0.1:
             raise ValueError(
-                f"rate {rate:g} is beyond the reach of {source!r}: {_MAX_LEVELS} levels end near {finest:.2f} bits"
+                f"rate {rate:g} is beyond the reach of {source!r}: {MAX_LEVELS} levels end near {finest:.2f} bits"
             )
 
 
 def _lighter_than_gaussian(source: Source) -> bool:
     """Whether the far tail falls faster than a Gaussian's of the same spread, or ends."""
-    x = 12 * source.std
+    x, mean = 12 * spread_of(source), mean_of(source)
     with np.errstate(divide="ignore"):
-        return bool(np.max(source.logpdf([source.mean - x, source.mean + x])) < -0.6 * 12**2)
+        return bool(np.max(source.logpdf([mean - x, mean + x])) < -0.6 * 12**2)
 
 
-def _bracket(source: Source, rate: float, points: dict[float, _Point]) -> tuple[float, float]:
+def _bracket(source: Source, rate: float, points: dict[float, Point]) -> tuple[float, float]:
     """Logarithms of slopes with entropies on both sides of the rate, solved from fresh starts."""
-    h = source.differential_entropy()
-    low = high = float(np.log(_LN2 / 6) + 2 * _LN2 * (h - rate))  # Gish and Pierce (1968), high rate
+    h = entropy_scale(source)
+    low = high = float(
+        np.log(_mean_ratio(source) * _LN2 / 6) + 2 * _LN2 * (h - rate)
+    )  # Gish and Pierce (1968)
     for log_slope, sign in ((low, 1), (high, -1)):
         width = 0.05
         while True:
-            points[log_slope] = _solve(source, float(np.exp(log_slope)))
+            points[log_slope] = solve(source, float(np.exp(log_slope)))
             if sign * (points[log_slope].cells.entropy - rate) >= 0:
                 break
             log_slope, width = log_slope - sign * width, width * 2
@@ -268,11 +229,37 @@ def _bracket(source: Source, rate: float, points: dict[float, _Point]) -> tuple[
     return low, high
 
 
-def _near(source: Source, slope: float, points: dict[float, _Point]) -> _Point:
+def _on_branch(source: Source, rate: float, end: Point, log_slope: float) -> Point:
+    """Point nearest to a rate among those that continue one solved point."""
+    points = {log_slope: end}
+
+    def excess(at: float) -> float:
+        if at not in points:
+            points[at] = _near(source, float(np.exp(at)), points)
+        return points[at].cells.entropy - rate
+
+    sign = 1.0 if excess(log_slope) > 0 else -1.0
+    beyond, width = log_slope, 0.1
+    while sign * excess(beyond) > 0 and width < _WIDEST:
+        beyond, width = beyond + sign * width, width * 2
+    if sign * excess(beyond) <= 0:
+        optimize.brentq(excess, *sorted((log_slope, beyond)), xtol=1e-14, rtol=9e-16, maxiter=100, disp=False)
+    return min(points.values(), key=lambda point: point.missed(rate))
+
+
+def _mean_ratio(source: Source) -> float:
+    """What an error weighs on average."""
+    return 1.0 if one_measure(source) else float(source.partial_moments(-np.inf, np.inf)[0])
+
+
+def _near(source: Source, slope: float, points: dict[float, Point]) -> Point:
     """Solution that continues the nearest solved one."""
     nearest = points[min(points, key=lambda known: abs(known - np.log(slope)))]
-    cells, residual, iterations, status = descend(source, nearest.cells.thresholds, nearest.cells.fold, slope)
-    return _Point(cells, slope, residual, nearest.iterations + iterations, status, nearest.note)
+    start = nearest.cells
+    cells, residual, iterations, status = descend(
+        source, start.thresholds, start.fold, slope, held=start.held
+    )
+    return Point(cells, slope, residual, nearest.iterations + iterations, status, nearest.note)
 
 
 def _uniform_by_rate(source: Source, rate: float, variant: str) -> ScalarQuantiser:
@@ -295,7 +282,7 @@ def _uniform_by_slope(source: Source, slope: float, variant: str) -> ScalarQuant
         result = evaluate(_on_grid(source, float(np.exp(parameters[0])), zone, variant), source)
         return result.distortion + slope * result.entropy
 
-    first = np.array([0.5 * np.log(6 * slope / _LN2), 0.0])  # the high-rate step
+    first = np.array([0.5 * np.log(6 * slope / (_LN2 * _mean_ratio(source))), 0.0])  # the high-rate step
     found = optimize.minimize(
         cost, first, method="Nelder-Mead", options={"xatol": 1e-7, "fatol": 1e-15 * source.std**2}
     )

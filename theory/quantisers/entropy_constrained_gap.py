@@ -15,6 +15,7 @@ from scipy import optimize
 
 from .._typing import FloatArray
 from ..sources import Source
+from ._weights import holds_atom, spread_of
 from .entropy_constrained_newton import Cells, Fold, condition_derivative, conditions_of, make_cells
 from .lloyd_max import lloyd_max
 from .uniform import grid, step_of_entropy
@@ -23,6 +24,8 @@ __all__ = ["best_between"]
 
 # Largest number of levels tried: beyond it the operating points lie so close that none falls between them.
 _MOST_LEVELS = 64
+# Equal steps miss the rate by more where the entropy jumps over it (atoms, that is).
+_RATE_MISSED = 1e-8
 # Largest number of levels for which lopsided solutions of a symmetric law are tried.
 _MOST_SKEWED = 8
 
@@ -37,7 +40,8 @@ def best_between(source: Source, rate: float, *, thorough: bool) -> tuple[Cells,
     fold, start = _equal_steps(source, rate)
     cells = make_cells(source, start, fold)
     slope = _fitted_slope(cells)
-    found = [(cells, slope, _worst(source, cells, slope))] if (cells.mass > 0).all() else []
+    held = (cells.mass > 0).all() and abs(cells.entropy - rate) < _RATE_MISSED
+    found = [(cells, slope, _worst(source, cells, slope))] if held else []
     starts = [(fold, start)]
     if thorough:
         least = max(2, int(np.ceil(2.0**rate - 1e-9)))
@@ -57,12 +61,13 @@ def _starts(source: Source, levels: int, rate: float) -> list[tuple[Fold, FloatA
     """Lloyd-Max thresholds moved until their entropy is the rate: stretched, or shifted to either side."""
     thresholds = lloyd_max(source, levels).thresholds
     starts: list[tuple[Fold, FloatArray]] = []
-    if source.symmetric:
+    cut = levels % 2 == 0 and holds_atom(source, 0.0)  # no threshold cuts an atom
+    if source.symmetric and not cut:
         fold: Fold = "odd" if levels % 2 else "even"
-        positive = thresholds[thresholds > 1e-12 * source.std]
+        positive = thresholds[thresholds > 1e-12 * spread_of(source)]
         starts.append((fold, _moved(source, positive, fold, rate, positive)))
-    if levels <= _MOST_SKEWED or not source.symmetric:
-        step = np.full(len(thresholds), source.std / levels)
+    if levels <= _MOST_SKEWED or cut or not source.symmetric:
+        step = np.full(len(thresholds), spread_of(source) / levels)
         for direction in (step,) if source.symmetric else (step, -step):
             starts.append(("full", _moved(source, thresholds, "full", rate, direction)))
     return starts
@@ -93,7 +98,8 @@ def _solve(source: Source, start: FloatArray, fold: Fold, rate: float) -> tuple[
     factor = 1 if fold == "full" else 2
 
     def cells_of(t: FloatArray) -> Cells:
-        return make_cells(source, np.sort(t), fold)
+        ordered = np.sort(np.nan_to_num(t))  # the search may leave the numbers, or the half
+        return make_cells(source, ordered if fold == "full" else np.maximum(ordered, 0.0), fold)
 
     def distortion_slope(t: FloatArray) -> FloatArray:
         cells = cells_of(t)
@@ -131,7 +137,7 @@ def _polish(
         if np.max(np.abs(right)) < 1e-14:
             break
         matrix = np.zeros((len(right), len(right)))
-        matrix[:-1, :-1] = condition_derivative(cells, slope)
+        matrix[:-1, :-1] = condition_derivative(source, cells, slope)
         matrix[:-1, -1] = length_steps
         matrix[-1, :-1] = (1 if fold == "full" else 2) * cells.density * length_steps
         if not (np.isfinite(matrix).all() and np.isfinite(right).all()):

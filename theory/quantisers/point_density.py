@@ -17,7 +17,7 @@ from scipy import special
 from .._arguments import check_positive
 from .._typing import ArrayLike, FloatArray
 from ..sources import GeneralisedNormal, Laplace, Logistic, Normal, Source, StudentT, Uniform
-from ._weights import weighs_errors
+from ._weights import one_measure, weighs_errors
 
 __all__ = ["point_density_quantile", "tail_offset"]
 
@@ -153,9 +153,12 @@ def _log_density(source: Source, x: FloatArray) -> FloatArray:
 
 def _panel_integrals(source: Source, power: float) -> tuple[FloatArray, FloatArray]:
     """Panel borders, and the integral of f^power from the first border to each."""
-    tails = np.concatenate([np.geomspace(_LAST_TAIL, 1e-3, 300), np.linspace(0.002, 0.498, 249)])
-    borders = np.concatenate([source.ppf(tails), source.ppf([0.5]), source.isf(tails[::-1])])
     low, high = source.support
+    if one_measure(source) or not np.isfinite([low, high]).all():
+        tails = np.concatenate([np.geomspace(_LAST_TAIL, 1e-3, 300), np.linspace(0.002, 0.498, 249)])
+    else:  # the tails of a weighted law that ends are cut by its ends
+        tails = np.concatenate([np.geomspace(1e-15, 1e-3, 13), np.linspace(0.01, 0.49, 49)])
+    borders = np.concatenate([source.ppf(tails), source.ppf([0.5]), source.isf(tails[::-1])])
     borders = np.concatenate([borders, source.breakpoints, [b for b in (low, high) if np.isfinite(b)]])
     panels = np.unique(borders[np.isfinite(borders)])
     pieces = _integrate(source, power, panels[:-1], panels[1:])

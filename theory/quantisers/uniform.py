@@ -15,10 +15,11 @@ from scipy import optimize
 from .._arguments import MAX_LEVELS, check_choice, check_levels, check_positive
 from .._typing import FloatArray
 from ..sources import Source
+from ._weights import spread_of
 from .evaluation import evaluate
 from .scalar import Design, ScalarQuantiser
 
-__all__ = ["uniform"]
+__all__ = ["entropy_scale", "grid", "step_of_entropy", "tail_extent", "uniform"]
 
 Kind = Literal["mid-rise", "mid-tread"]
 
@@ -27,6 +28,8 @@ Kind = Literal["mid-rise", "mid-tread"]
 _SCAN_PER_OCTAVE = 4
 # Thresholds stop where what lies beyond adds less than this part of step^2 / 12 to the distortion.
 _TAIL_SHARE = 1e-14
+# A rate missed by more bits is not reached: an atom changes its cell between two steps.
+_RATE_MISSED = 1e-8
 
 
 def uniform(
@@ -46,7 +49,8 @@ def uniform(
         Number of codepoints; the step of least distortion is found.
     rate : float, > 0
         Entropy of the index in bits; the step that gives it is found, with as many levels as the law needs
-        (at most 65,536: the design's status says what overload is left of a heavy tail).
+        (at most 65,536: the design's status says what overload is left of a heavy tail).  Atoms make the
+        entropy jump with the step; the status says where it jumps over the rate.
     kind : {"mid-rise", "mid-tread"}, optional
         "mid-tread" has a codepoint at zero, "mid-rise" a threshold.  By levels the default is the symmetric
         one (mid-rise for even levels); an even mid-tread grid has one more codepoint below zero, as two's
@@ -125,7 +129,8 @@ def _step_residual(source: Source, places: FloatArray, step: float) -> float:
 
 def _best_step(source: Source, places: FloatArray) -> tuple[float, int]:
     """Scan the steps on a logarithmic grid and refine around the best."""
-    low, high = source.std / len(places) / 4, 32 * source.std
+    spread = spread_of(source)
+    low, high = spread / len(places) / 4, 32 * spread
     steps = np.geomspace(low, high, int(_SCAN_PER_OCTAVE * np.log2(high / low)) + 1)
     best = int(np.argmin([_distortion(source, places, step) for step in steps]))
     left, right = steps[max(best - 1, 0)], steps[min(best + 1, len(steps) - 1)]
@@ -150,7 +155,10 @@ def _by_rate(source: Source, rate: float, kind: Kind) -> ScalarQuantiser:
     reached = evaluate(quantiser, source)
     overload = _overload(source, codepoints, step) / reached.distortion
     status = "converged" if overload < 1e-9 else f"converged; {overload:.1e} of the distortion is overload"
-    design = Design(method="uniform", status=status, residual=abs(reached.entropy - rate))
+    missed = abs(reached.entropy - rate)
+    if missed > _RATE_MISSED:
+        status += f"; the entropy jumps over the rate, by {missed:.1e} bit at this step"
+    design = Design(method="uniform", status=status, residual=missed)
     return ScalarQuantiser(codepoints, thresholds, design=design)
 
 
@@ -170,7 +178,7 @@ def step_of_entropy(source: Source, rate: float, kind: Kind, zone: float = 1.0) 
         edges = np.concatenate([[-np.inf], thresholds, [np.inf]])
         return entropy_bits(source.probability(edges[:-1], edges[1:])) - rate
 
-    guess = np.log(2.0) * (_entropy_scale(source) - rate)  # h(X) - log2(step) = rate, at high rate
+    guess = np.log(2.0) * (entropy_scale(source) - rate)  # h(X) - log2(step) = rate, at high rate
     low = high = guess
     width = 0.5
     while excess(low) <= 0 and low > guess - 30:
@@ -183,10 +191,10 @@ def step_of_entropy(source: Source, rate: float, kind: Kind, zone: float = 1.0) 
     return float(np.exp(optimize.brentq(excess, low, high, xtol=1e-15, rtol=9e-16)))
 
 
-def _entropy_scale(source: Source) -> float:
-    """Differential entropy, or that of the normal law of the same spread where there is none."""
+def entropy_scale(source: Source) -> float:
+    """Differential entropy in bits, or that of the normal law of the same spread where there is none."""
     h = source.differential_entropy()
-    return h if np.isfinite(h) else float(np.log2(source.std) + 2.0471)
+    return h if np.isfinite(h) else float(np.log2(spread_of(source)) + 2.0471)
 
 
 def grid(source: Source, step: float, kind: Kind, zone: float = 1.0) -> tuple[FloatArray, FloatArray]:
@@ -219,8 +227,9 @@ def _extent(source: Source, budget: float, sign: float) -> float:
         lower, upper = (x, np.inf) if sign > 0 else (-np.inf, -x)
         return float(source.partial_moments(lower, upper, sign * x)[2])
 
-    low, high = 0.0, source.std
-    while beyond(high) > budget and high < 1e150 * source.std:
+    low, high = 0.0, spread_of(source)
+    farthest = 1e150 * high
+    while beyond(high) > budget and high < farthest:
         low, high = high, 2 * high
     while high - low > 0.05 * high:
         middle = (low + high) / 2
