@@ -217,5 +217,5 @@ class Scaler:
         wide = groups.astype(np.float64)
         if self.group.blocks == "tensor":
             return wide
-        rows = wide.reshape(count // self.across, -1)
+        rows = wide.reshape(count // self.across, -(-self.across // self.group.blocks))
         return np.asarray(np.repeat(rows, self.group.blocks, axis=1)[:, : self.across]).reshape(count)
