@@ -22,7 +22,9 @@ _RARE = 1e-17  # share of a step, in probability and in mean square, below which
 _ALONE = 1e-15  # probability that all others are taken out, from which its jumps are followed
 _ROUGH = 4  # block sizes up to which the ends of the steps show in the densities
 _TOLERANCE = 1e-12
-_ROUGH_TOLERANCE = 1e-10  # where every step has ends like square roots
+_ROUGH_TOLERANCE = 1e-8  # where every step has ends like square roots
+_MANY_TOLERANCE = 1e-6  # the same where the steps are too many to follow each end
+_MANY = 200
 _MOST = 8000  # panels
 _CHUNK = 400_000  # values of the element's density at a time
 
@@ -62,7 +64,7 @@ class StepTable:
         ends = np.minimum(np.sqrt(self._high), far) / self._values if kept.any() else np.ones(1)
         self.reach = float(ends.max())
         kinks = np.outer(1.0 / self._values, elements.kinks).ravel()
-        if size <= _ROUGH or self._others.atom > _ALONE:
+        if (size <= _ROUGH or self._others.atom > _ALONE) and self._values.size <= _MANY:
             ends = np.sqrt(np.append(self._high, self._low)) / np.tile(self._values, 2)
             kinks = np.append(kinks, ends[np.isfinite(ends)])
         kinks = kinks[(kinks > 0.0) & (kinks < self.reach)]
@@ -80,7 +82,8 @@ class StepTable:
 
     def tables(self, unit: float) -> dict[tuple[int, bool], PanelDensity | None]:
         """Tables in u by side and whether weighted."""
-        elements, out = self._elements, {}
+        elements = self._elements
+        out: dict[tuple[int, bool], PanelDensity | None] = {}
         for weighted in (False, True):
             for side, density in ((1, elements.plus), (-1, elements.minus)):
                 if side < 0 and density is elements.plus:
@@ -97,7 +100,10 @@ class StepTable:
         edges = np.concatenate([[0.0, self.reach], body[body < self.reach], self.breakpoints])
         edges = np.unique(edges)
         edges = edges[np.append(True, np.diff(edges) > 1e-12 * edges[1:])]
-        tolerance = max(_TOLERANCE if self._size > _ROUGH else _ROUGH_TOLERANCE, self._others.tolerance)
+        tolerance = _TOLERANCE
+        if self._size <= _ROUGH:
+            tolerance = _ROUGH_TOLERANCE if self._values.size <= _MANY else _MANY_TOLERANCE
+        tolerance = max(tolerance, self._others.tolerance)
         return fit_density(
             lambda u: self._logarithm(u, density, order), edges, tolerance=tolerance, most=_MOST
         )

@@ -19,7 +19,7 @@ from .._typing import FloatArray
 from ._radial_kernels import DEGREE, panel_points, series_values
 from .quadrature import legendre_rule
 
-__all__ = ["TOLERANCE", "PanelDensity", "fit_density"]
+__all__ = ["TOLERANCE", "PanelDensity", "fit_density", "points_on"]
 
 Logarithm = Callable[[FloatArray], FloatArray]
 
@@ -103,7 +103,7 @@ def fit_density(
     before, found, total, rounds = np.full(start.size, np.inf), [], 0.0, 0
     while start.size:
         rounds += 1
-        x, slope = _points_on(start, stop)
+        x, slope = points_on(start, stop, _POINTS)
         value = np.nan_to_num(log_density(x.ravel()), nan=_FLOOR, posinf=_FLOOR, neginf=_FLOOR)
         value = np.maximum(value, _FLOOR).reshape(x.shape)
         smooth = value - power * log_base(x) if power and log_base else value
@@ -116,9 +116,8 @@ def fit_density(
         wide &= share > _NEGLIGIBLE
         # What a cut did not reduce is the density's own noise.
         noise = (error < 1e-9) & (error > before / 2.0) & (start > edges[0]) & (stop < edges[-1])
-        rough = (
-            error > np.minimum(tolerance / np.maximum(share, 1e-300), _LOOSE * (tolerance / TOLERANCE) ** 0.5)
-        ) & ~noise
+        loose = _LOOSE * (tolerance / TOLERANCE) ** 0.5
+        rough = (error > np.minimum(tolerance / np.maximum(share, 1e-300), loose)) & ~noise
         rough &= (error > 4e-15 * np.abs(series).sum(axis=1)) & (share > _NEGLIGIBLE)
         cut = (wide | rough) & (stop - start > 1e-14 * stop) & (rounds < _ROUNDS)
         found.append((start[~cut], stop[~cut], series[~cut], mass[~cut]))
@@ -131,11 +130,11 @@ def fit_density(
     return _assembled(found, power)
 
 
-def _points_on(start: FloatArray, stop: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Chebyshev points of panels, (points, panels), and how fast they move with the coordinate."""
-    x = np.empty((DEGREE, start.size))
+def points_on(start: FloatArray, stop: FloatArray, points: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Points of panels by their coordinates in (-1, 1), (points, panels), and how fast they move with it."""
+    x = np.empty((points.size, start.size))
     for k in range(start.size):
-        x[:, k] = panel_points(np.array([start[k], stop[k]]), _POINTS)[:, 0]
+        x[:, k] = panel_points(np.array([start[k], stop[k]]), points)[:, 0]
     wide = (start > 0.0) & (stop > 1.5 * start)
     ratio = np.log(np.where(wide, stop, 1.0) / np.where(wide, start, 1.0))
     return x, np.where(wide, 0.5 * ratio * x, 0.5 * (stop - start))

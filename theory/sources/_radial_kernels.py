@@ -94,7 +94,7 @@ def series_values(edges: FloatArray, coefficients: FloatArray, x: FloatArray) ->
 
 
 @kernel
-def _eighth(
+def _eighth(  # noqa: C901
     radius: float,
     a_edges: FloatArray,
     a_series: FloatArray,
@@ -188,7 +188,7 @@ def circle_integrals(
 
 
 @kernel
-def ray_integrals(
+def ray_integrals(  # noqa: C901
     angles: FloatArray,
     a_edges: FloatArray,
     a_series: FloatArray,

@@ -23,7 +23,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from .._typing import FloatArray
-from ._panel_density import TOLERANCE, PanelDensity, fit_density
+from ._panel_density import TOLERANCE, PanelDensity, fit_density, points_on
 from ._radial_kernels import circle_integrals, series_values
 from .base import Source
 from .panels import landmarks
@@ -79,11 +79,10 @@ class SquareSum:
         """Mass below and above each edge, and the share of its panel's mass below a point, as series."""
         density = self.density
         points = np.cos(np.pi * (np.arange(24) + 0.5) / 24)
-        x = density.edges[:-1] + (1.0 + points[:, None]) * (0.5 * np.diff(density.edges))
-        values = np.exp(self.log_density(x.ravel())).reshape(x.shape) * (0.5 * np.diff(density.edges))
-        series = np.polynomial.chebyshev.chebint(
-            np.polynomial.chebyshev.chebfit(points, values, 23), lbnd=-1.0
-        ).T
+        x, slope = points_on(density.edges[:-1], density.edges[1:], points)
+        values = np.exp(self.log_density(x.ravel())).reshape(x.shape) * slope
+        chebyshev = np.polynomial.chebyshev
+        series = chebyshev.chebint(chebyshev.chebfit(points, values, 23), lbnd=-1.0).T
         mass = series.sum(axis=1)
         below = np.concatenate([[0.0], np.cumsum(mass)]) + self.atom
         above = np.concatenate([np.cumsum(mass[::-1])[::-1], [0.0]])
@@ -215,7 +214,7 @@ class Elements:
 def elements_of(source: Source) -> Elements:
     """Tabulate the element of a source; laws that differ in scale alone share one table."""
     if isinstance(source, ScaleFamily):
-        shared = _tabulated(dataclasses.replace(source, std=1.0))
+        shared = _tabulated(dataclasses.replace(source, std=1.0))  # type: ignore[type-var]
         return dataclasses.replace(shared, unit=shared.unit * source.std)
     try:
         hash(source)
