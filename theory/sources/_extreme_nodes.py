@@ -48,8 +48,8 @@ class Magnitude:
         """Log of P(|X| <= m)."""
         above = self.source.sf(m)
         outside = self.kept * (2.0 * above if self.source.symmetric else above + self.source.cdf(-m))
-        out = np.log1p(-np.minimum(outside, 0.5))
-        middle = outside > 0.5
+        out = np.log1p(-np.minimum(outside, 0.9))
+        middle = outside > 0.9
         if middle.any():  # where the small probability is that of the inside
             inside = self.zeros + self.kept * self.source.probability(-m[middle], m[middle])
             with np.errstate(divide="ignore"):
@@ -68,11 +68,12 @@ class SignedExtreme:
 
     def __init__(self, magnitude: Magnitude, count: float, far: float) -> None:
         self._magnitude, self._count, self._far = magnitude, count, far
+        self.even = magnitude.source.symmetric
 
     def between(self, low: FloatArray, high: FloatArray) -> FloatArray:
         """Probabilities of (low, high] for positive and negative extremes, shape (2, n)."""
         both = self._magnitude.power_between(low, high, self._count)
-        if self._magnitude.source.symmetric:
+        if self.even:
             return np.stack([0.5 * both, 0.5 * both])
         return self._shares(low, high) * both
 

@@ -15,12 +15,13 @@ the steps are scaled by it; a block that holds T itself is stored with the step 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from .._typing import FloatArray
 from ._block_law import BlockAtoms
+from ._extreme_bins import Bins, Rings
 from ._extreme_nodes import ExtremeNodes, Magnitude, SignedExtreme
 from ._tabulated_law import TabulatedLaw
 from .base import Source
@@ -28,26 +29,9 @@ from .scale_steps import ScaleSteps
 
 __all__ = ["StepsLaw"]
 
-_RARE = 1e-20  # share of a step in probability and mean square below which it is left out
+_RARE = 1e-17  # share of a step in probability and mean square below which it is left out
 _SAME = 1e-12  # relative distance of places that are one
 _CHUNK = 250_000  # values of the density of X at a time
-
-
-@dataclass(frozen=True, eq=False)
-class _Bins:
-    """Steps, each with the value stored, its ends, its weight, and the others' extreme in it by sign."""
-
-    values: FloatArray
-    low: FloatArray
-    high: FloatArray
-    weight: FloatArray
-    within: FloatArray  # shape (2, n), weight included: the others' extreme lies in the step
-
-    def take(self, kept: FloatArray) -> _Bins:
-        """Some of the bins."""
-        return _Bins(
-            self.values[kept], self.low[kept], self.high[kept], self.weight[kept], self.within[:, kept]
-        )
 
 
 class StepsLaw(TabulatedLaw):
@@ -84,11 +68,11 @@ class StepsLaw(TabulatedLaw):
             atoms=_merged(atoms),
         )
 
-    def _plain_bins(self, edges: FloatArray, values: FloatArray) -> _Bins:
+    def _plain_bins(self, edges: FloatArray, values: FloatArray) -> Bins:
         edges = np.minimum(edges, self._nodes.far)
         return self._weighed(values, edges[:-1], edges[1:], np.ones(values.size))
 
-    def _weighed(self, values: FloatArray, low: FloatArray, high: FloatArray, weight: FloatArray) -> _Bins:
+    def _weighed(self, values: FloatArray, low: FloatArray, high: FloatArray, weight: FloatArray) -> Bins:
         """Bins worth keeping; the mean stored scale and its square come with them."""
         share = weight * self._magnitude.power_between(low, high, self._size)
         energy = share * values**2
@@ -96,11 +80,11 @@ class StepsLaw(TabulatedLaw):
         kept = (share > _RARE * share.sum()) | (energy > _RARE * energy.sum())
         kept &= high > low
         low, high, weight = low[kept], high[kept], weight[kept]
-        return _Bins(values[kept], low, high, weight, weight * self._extreme.between(low, high))
+        return Bins(values[kept], low, high, weight, weight * self._extreme.between(low, high))
 
     def _group_bins(
         self, edges: FloatArray, values: FloatArray, lost: float
-    ) -> tuple[_Bins, list[tuple[float, float, float]]]:
+    ) -> tuple[Bins, list[tuple[float, float, float]]]:
         nodes, size, group = self._nodes, self._size, self._group
         top, power = float(values[-1]), (group - 1.0) * size
         if not edges[-1] >= 1.0 > edges[-2]:
@@ -120,9 +104,9 @@ class StepsLaw(TabulatedLaw):
         self.expected_scale += size * top * float(own @ nodes.m)
         energy = nodes.own @ nodes.m**2 + nodes.beyond
         self.expected_square += size * top**2 * float(energy.sum())
-        held = _Bins(top * nodes.m, nodes.m, nodes.m, np.zeros(own.size), here)
+        held = Bins(top * nodes.m, nodes.m, nodes.m, np.zeros(own.size), here)
         held = held.take(here.sum(axis=0) > 0.0)
-        bins = _Bins(
+        bins = Bins(
             *(np.concatenate([getattr(b, name) for b in (bins, held)]) for name in _ROWS),
             np.concatenate([bins.within, held.within], axis=1),
         )
@@ -182,19 +166,20 @@ class StepsLaw(TabulatedLaw):
     def _signed_terms(self, x: FloatArray) -> FloatArray:
         bins, size, source = self._bins, np.abs(x), self._magnitude.source
         same, turned = source.pdf(x), source.pdf(-x)
-        out = np.where(
-            size <= bins.low[:, None],
-            same * bins.within[0][:, None] + turned * bins.within[1][:, None],
-            0.0,
-        )
-        ring = (size > bins.low[:, None]) & (size <= bins.high[:, None])
-        at = ring.nonzero()[0]
-        others = self._extreme.between(size[ring], bins.high[at])
-        terms = same[ring] * others[0] + turned[ring] * others[1]
-        own = np.exp((self._size - 1.0) * self._magnitude.log_cdf(size[ring]))
-        terms += np.where(x[ring] > 0.0, (same[ring] + turned[ring]) * own, 0.0)
-        out[ring] = terms * bins.weight[at]
+        low, high = bins.low[:, None], bins.high[:, None]
+        within = same * bins.within[0][:, None] + turned * bins.within[1][:, None]
+        out = np.where(size <= low, within, 0.0)
+        ring = (size > low) & (size <= high)
+        at = ring.any(axis=1).nonzero()[0]
+        ring, size, x, same, turned = ring[at], size[at], x[at], same[at], turned[at]
+        plus, minus, own = self._rings.values(at, size, ring)
+        terms = same * plus + turned * minus + np.where(x > 0.0, (same + turned) * own, 0.0)
+        out[at] += np.where(ring, terms * bins.weight[at, None], 0.0)
         return np.asarray(self._magnitude.kept * out)
+
+    @cached_property
+    def _rings(self) -> Rings:
+        return Rings(self._bins, self._extreme, lambda m: (self._size - 1.0) * self._magnitude.log_cdf(m))
 
 
 _ROWS = ("values", "low", "high", "weight")

@@ -22,7 +22,7 @@ from .._typing import FloatArray
 from ._block_law import BlockAtoms, BlockLaw
 from .panels import moments_over
 
-__all__ = ["DensityTable", "TabulatedLaw"]
+__all__ = ["DensityTable", "TabulatedLaw", "chebyshev"]
 
 Densities = Callable[[FloatArray], FloatArray]  # (n,) places to (2, n): plain and weighted
 
@@ -33,6 +33,7 @@ _NOISE = 1e-9  # below this, coefficients that a cut did not shrink are rounding
 # no cell resolves them, and a density that vanishes inside one cannot be followed by relative digits.
 _NARROW, _FEW = 0.02, 6
 _NOTHING = 1e-18  # share of the mass below which a panel at 0 is not followed further
+_UNSEEN = 1e-18  # share of the mass that a narrow panel may miss
 _FAINT = 1e-60  # the same for a panel anywhere: remote tails keep their digits down to this
 _ROUNDS = 200
 _MOST_PANELS = 20_000
@@ -40,7 +41,7 @@ _TOWARDS_ZERO = np.array([0.0, 0.0625, 0.125, 0.25, 0.5, 1.0])
 
 
 @lru_cache
-def _chebyshev(points: int) -> tuple[FloatArray, FloatArray]:
+def chebyshev(points: int) -> tuple[FloatArray, FloatArray]:
     """Nodes in (0, 1) of a panel, and the matrix from values there to coefficients."""
     angle = (np.arange(points) + 0.5) * np.pi / points
     matrix = np.cos(np.arange(points)[:, None] * angle) * (2.0 / points)
@@ -83,10 +84,11 @@ class _Fit:
     coefficients: FloatArray  # (panels, 2, points)
     share: FloatArray  # (panels, 2): mass of each density
     gap: FloatArray
+    missed: FloatArray  # (panels, 2): mass that narrow panels may miss
 
 
 def _fit(densities: Densities, start: FloatArray, stop: FloatArray, points: int) -> _Fit:
-    places, matrix = _chebyshev(points)
+    places, matrix = chebyshev(points)
     width = stop - start
     u = start[:, None] + width[:, None] * places
     values = densities(u.ravel()).reshape(2, start.size, points).transpose(1, 0, 2)
@@ -97,7 +99,14 @@ def _fit(densities: Densities, start: FloatArray, stop: FloatArray, points: int)
     narrow = (width < _NARROW * stop)[:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
         gap = np.where(tail > 0.0, tail / np.where(narrow, mean, np.abs(values).min(axis=2)), 0.0)
-    return _Fit(start, stop, coefficients, mean * width[:, None], gap.max(axis=1))
+    return _Fit(
+        start,
+        stop,
+        coefficients,
+        mean * width[:, None],
+        gap.max(axis=1),
+        np.where(narrow, tail * width[:, None], np.inf),
+    )
 
 
 def _first_fit(densities: Densities, edges: FloatArray) -> _Fit:
@@ -111,7 +120,7 @@ def _first_fit(densities: Densities, edges: FloatArray) -> _Fit:
     return _Fit(*(np.concatenate([getattr(few, n)[done], getattr(many, n)]) for n in _FIELDS))
 
 
-_FIELDS = ("start", "stop", "coefficients", "share", "gap")
+_FIELDS = ("start", "stop", "coefficients", "share", "gap", "missed")
 
 
 def _tabulate(densities: Densities, edges: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -126,6 +135,7 @@ def _tabulate(densities: Densities, edges: FloatArray) -> tuple[FloatArray, Floa
         gap = fit.gap
         rough = (gap > _AGREEMENT) & ((gap > _NOISE) | (gap < before / 1.5)) & (part > _FAINT)
         rough &= (fit.start > 0.0) | (part > _NOTHING)
+        rough &= np.max(fit.missed / np.where(total > 0.0, total, 1.0), axis=1) > _UNSEEN
         rough &= fit.stop - fit.start > 8.0 * np.spacing(fit.stop)
         done.append((fit.start[~rough], fit.stop[~rough], fit.coefficients[~rough]))
         mass, count = mass + fit.share[~rough].sum(axis=0), count + gap.size
