@@ -1,6 +1,22 @@
-"""Exact theory of quantisers: sources, quantisers, limits and fits."""
+"""Exact theory of quantisers and number formats: sources, quantisers, formats, limits and fits."""
 
 from .fitting import analyse, analyse_file, fit, fit_all
+from .formats import (
+    FORMAT_NAMES,
+    Encoded,
+    Format,
+    Outliers,
+    Prediction,
+    Rotation,
+    Scale,
+    decode,
+    encode,
+    number_type,
+    parse_element,
+    parse_format,
+    predict,
+    quantise,
+)
 from .limits import (
     Component,
     allocate,
@@ -28,12 +44,14 @@ from .quantisers import (
     uniform,
 )
 from .sources import (
+    BlockScaled,
     Empirical,
     GeneralisedNormal,
     Laplace,
     Logistic,
     Mixture,
     Normal,
+    ScaleSteps,
     Source,
     StudentT,
     Truncated,
@@ -42,17 +60,26 @@ from .sources import (
 )
 
 __all__ = [
+    "FORMAT_NAMES",
+    "BlockScaled",
     "Component",
     "Design",
     "Empirical",
+    "Encoded",
     "Evaluation",
+    "Format",
     "GeneralisedNormal",
     "GlobalOptimum",
     "Laplace",
     "Logistic",
     "Mixture",
     "Normal",
+    "Outliers",
+    "Prediction",
+    "Rotation",
     "ScalarQuantiser",
+    "Scale",
+    "ScaleSteps",
     "Source",
     "StudentT",
     "Truncated",
@@ -63,7 +90,9 @@ __all__ = [
     "analyse_file",
     "compand",
     "covariance_water_filling",
+    "decode",
     "distortion_rate",
+    "encode",
     "entropy_constrained",
     "evaluate",
     "fit",
@@ -74,7 +103,12 @@ __all__ = [
     "half_step_compander",
     "lloyd_max",
     "mu_law",
+    "number_type",
     "panter_dite",
+    "parse_element",
+    "parse_format",
+    "predict",
+    "quantise",
     "rate_distortion",
     "reverse_water_filling",
     "shannon_lower_bound",
