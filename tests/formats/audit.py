@@ -43,6 +43,7 @@ ELEMENTS = {
 }
 BLOCKS = (2, 7, 16, 32, 64, (4, 16), (3, 10), "channel", "tensor")
 NUMBERS = ("float32", "bfloat16", "float16", "e8m0", "e4m3", "e5m2", "ue5m3")
+STATISTICS = ("absmax", "absmax", "signmax", "rms", "minmax", "none")
 # Rows of 100 leave shorter blocks and groups at their ends.
 SHAPE = (40, 100)
 
@@ -111,11 +112,16 @@ class Comparison:
 
 
 def compare(combination, predict, elements=1 << 18):
-    """Distances of the predicted R and entropy from a simulation of some elements."""
+    """Distances of the predicted R and entropy from a simulation of some elements.
+
+    Outliers are taken as a prediction takes them, beyond a fixed magnitude: the largest elements of tensors as
+    small as these make another, noisier thing of them.
+    """
     format = combination.format
     found = predict(format, SOURCES[combination.source], std=combination.std, shape=SHAPE)
     x = drawn(combination.source, elements) * combination.std
-    made = simulate(format, x, found.factor if format.scale.search == "tensor" else None)
+    factor = found.factor if format.scale.search == "tensor" else None
+    made = simulate(format, x, factor, cut_of(format.outliers, SOURCES[combination.source], combination.std))
     errors, squares = (per_unit(values) for values in ((x - made.restored) ** 2, x**2))
     ratio = errors.sum() / squares.sum()
     residual = errors - ratio * squares
@@ -128,6 +134,17 @@ def compare(combination, predict, elements=1 << 18):
         found.R,
         math.sqrt(ratio),
     )
+
+
+def cut_of(outliers, source, std):
+    """Magnitude of a symmetric law beyond which its outliers lie."""
+    if outliers is None:
+        return None
+    if outliers.threshold is not None:
+        return outliers.threshold * std
+    elements = math.prod(SHAPE)
+    share = round(outliers.fraction * elements) / elements
+    return float(source.isf(share / 2)) * std / source.std
 
 
 def per_unit(values):

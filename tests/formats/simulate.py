@@ -24,9 +24,12 @@ class Simulated:
     taken: np.ndarray
 
 
-def simulate(format, x, factor=None):
-    """Restore the float64 tensors `x`; `factor` replaces the multiplier on the statistic."""
-    taken = _outliers(format.outliers, x)
+def simulate(format, x, factor=None, cut=None):
+    """Restore the float64 tensors `x`.
+
+    `factor` replaces the multiplier on the statistic; outliers are what lies beyond `cut`, where it is given.
+    """
+    taken = np.abs(x) > cut if cut is not None else _outliers(format.outliers, x)
     y = np.where(taken, 0.0, x)
     scale, statistic = format.scale, format.scale.statistic
     size = _size(format.block, x.shape[1:])
@@ -148,7 +151,7 @@ def _group_labels(format, blocks, shape):
     if format.group.blocks == "tensor":
         return np.arange(blocks) // (blocks // shape[0])
     block = format.block
-    width = block[1] if isinstance(block, tuple) else {"channel": shape[-1]}.get(block, block)
+    width = block[1] if isinstance(block, tuple) else shape[-1] if isinstance(block, str) else block
     a_row = -(-shape[-1] // width)
     row, place = np.divmod(np.arange(blocks), a_row)
     return np.unique(row * a_row + place // format.group.blocks, return_inverse=True)[1]

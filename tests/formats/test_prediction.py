@@ -5,6 +5,8 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
+
 from bitlaw.theory import rate_distortion
 from bitlaw.theory.formats.elements import Codebook, parse_element
 from bitlaw.theory.formats.encoding import encode, quantise
@@ -25,7 +27,6 @@ from bitlaw.theory.sources import (
     Uniform,
     from_scipy,
 )
-from scipy import stats
 
 ELEMENTS = 4096 * 4096
 

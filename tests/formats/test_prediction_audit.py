@@ -4,11 +4,12 @@ import dataclasses
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+
 from bitlaw.theory.formats import _block_prediction, _outlier_prediction, _scale_prediction, prediction
 from bitlaw.theory.formats.encoding import encode
 from bitlaw.theory.formats.prediction import predict
 from bitlaw.theory.formats.spec import parse_format
-from hypothesis import given, settings
 
 from .audit import SHAPE, SOURCES, Combination, combinations, compare, drawn
 

@@ -27,14 +27,19 @@ if TYPE_CHECKING:
 
 __all__ = ["FINE_MANTISSA", "BlockData", "Nodes", "error_nodes", "scale_steps", "scaled_laws"]
 
-# Stored numbers that are told apart before a type counts as fine.  Tuned: the time to integrate grows in
-# proportion; bfloat16 scales of a Gaussian need 300 to 700.
-_MOST_STEPS = 2048
+# Stored numbers that are told apart, where the statistic usually lies, before a type counts as fine: there are
+# so many then that its mantissa is spread over an octave or more, and each of them costs time.
+_MOST_STEPS = 300
 # Below this a relative error of the scale is not told from none: its effect is of second order, or 1e-7 and
 # less where rounding has a direction.
 _NEGLIGIBLE = 2.0**-21
-# Blocks whose statistic is so small, and energy that lies so far out, are left to the nearest step.
-_RARE, _FAINT = 1e-12, 1e-13
+# Probability, and part of E[X^2], that lie outside the interval a statistic is sought in, and outside the one
+# where its steps are told apart; further out they are at least a factor of `_COARSE` wide.
+_OUTER, _INNER = (1e-12, 1e-13), (1e-3, 1e-8)
+_COARSE = 1.03
+_MARGIN = 1e-9  # relative error of an outer scale of the finest types: only its sign tells
+# Standard deviations that a mean of squares strays from its mean, at most, for the probabilities above.
+_DEVIATIONS = 8.0
 # Mantissa bits from which the two nodes serve, and nodes for each mantissa step of a coarser type.
 FINE_MANTISSA = 5
 _NODES = 4
@@ -72,7 +77,8 @@ def scaled_laws(
     if _is_fine(scale.number, *_group_range(data, scale)):
         return _moved(data, scale, error_nodes(scale.number, scale.rounding))
     laws = []
-    for weight, factor in error_nodes(group.number, group.rounding):
+    nodes = _outer_nodes(group) if scale.rounding == "down" else error_nodes(group.number, group.rounding)
+    for weight, factor in nodes:
         steps = _group_steps(data, scale, factor)
         law = _law(data.source, data.zeros, data.size, scale.statistic, steps, data.group)
         laws.append((weight, 1.0, law))
@@ -95,11 +101,22 @@ def _law(
 
 def scale_steps(data: BlockData, scale: Scale, ratio: float) -> ScaleSteps | None:
     """Staircase of the stored scale in units of the data, or None where the type is fine there."""
-    low, high = statistic_range(data, scale.statistic)
-    if _is_fine(scale.number, low * ratio, high * ratio):
+    number, (low, high) = scale.number, statistic_range(data, scale.statistic, *_OUTER)
+    bulk = statistic_range(data, scale.statistic, *_INNER)
+    if _is_fine(number, bulk[0] * ratio, bulk[1] * ratio):
         return None
-    edges, values = scale.number.steps(low * ratio, high * ratio, scale.rounding)
-    return _staircase(edges, values, scale.number, ratio)
+    edges, values = number.steps(low * ratio, high * ratio, scale.rounding)
+    return _staircase(*_thinned(edges, values, bulk[0] * ratio, bulk[1] * ratio), number, ratio)
+
+
+def _thinned(edges: FloatArray, values: FloatArray, low: float, high: float) -> tuple[FloatArray, FloatArray]:
+    """Steps of at least `_COARSE` outside an interval, where next to nothing happens."""
+    kept = [0]
+    for j in range(1, values.size):
+        inside = low <= edges[j + 1] and edges[j] <= high
+        if inside or values[j] >= _COARSE * values[kept[-1]]:
+            kept.append(j)
+    return np.append(edges[kept], edges[-1]), values[kept]
 
 
 def _group_steps(data: BlockData, scale: Scale, factor: float) -> ScaleSteps:
@@ -109,9 +126,22 @@ def _group_steps(data: BlockData, scale: Scale, factor: float) -> ScaleSteps:
     return _staircase(edges, values, scale.number, high / factor)
 
 
+def _outer_nodes(group: GroupedScale) -> Nodes:
+    """Relative errors of an outer scale, which is never exact.
+
+    The largest scale of a group would be the type's largest number if it were: rounded down, it depends on
+    which side of that the outer scale puts it.
+    """
+    nodes = error_nodes(group.number, group.rounding)
+    if len(nodes) > 1:
+        return nodes
+    sides = {"nearest": (-1.0, 1.0), "up": (1.0,), "down": (-1.0,)}[group.rounding]
+    return tuple((1.0 / len(sides), 1.0 + side * _MARGIN) for side in sides)
+
+
 def _group_range(data: BlockData, scale: Scale) -> tuple[float, float]:
     """Scales of a group in units of the outer scale: the largest of them is the type's largest number."""
-    low, high = statistic_range(data, scale.statistic)
+    low, high = statistic_range(data, scale.statistic, *_OUTER)
     return scale.number.largest * low / high, scale.number.largest
 
 
@@ -123,21 +153,35 @@ def _staircase(edges: FloatArray, values: FloatArray, number: NumberType, ratio:
     return ScaleSteps(edges / ratio, values / ratio)
 
 
-def statistic_range(data: BlockData, statistic: str) -> tuple[float, float]:
-    """Interval that holds the statistic of a block, but for what is too rare or too little to matter."""
+@lru_cache(maxsize=256)
+def statistic_range(data: BlockData, statistic: str, rare: float, faint: float) -> tuple[float, float]:
+    """Interval that holds the statistic of a block, but for a rare event and a faint part of E[X^2]."""
     source, size = data.source, float(data.size)
-    spread = math.hypot(source.std, source.mean)
-    places = spread * np.exp2(np.arange(-160, 401) / 4.0)
-    below = source.probability(-places, places)
-    inside = data.zeros + (1.0 - data.zeros) * np.minimum(below, 1.0)
-    with np.errstate(divide="ignore"):
-        rare = size * np.log(inside) < math.log(_RARE)
-    low = float(places[rare][-1]) if rare.any() else float(places[0])
+    square = source.std**2 + source.mean**2
+    places = math.sqrt(square) * np.exp2(np.arange(-1600, 1601) / 16.0)
     beyond = source.partial_moments(places, np.inf)[2] + source.partial_moments(-np.inf, -places)[2]
-    faint = beyond <= _FAINT * spread**2
-    high = float(places[faint][0]) if faint.any() else float(places[-1])
-    reach = max(abs(end) for end in source.support)
-    return low / (math.sqrt(size) if statistic == "rms" else 1.0), min(high, reach)
+    few = beyond <= faint * square
+    largest = min(float(places[few][0]) if few.any() else math.inf, max(abs(end) for end in source.support))
+    if statistic == "rms":
+        # Beyond the central limit a sum of squares is large because one of them is.
+        bulk = square * (1.0 + _DEVIATIONS * math.sqrt(2.0 / size))
+        return _least_rms(data, places, rare), min(largest, math.sqrt(bulk + largest**2 / size))
+    inside = data.zeros + (1.0 - data.zeros) * np.minimum(source.probability(-places, places), 1.0)
+    with np.errstate(divide="ignore"):
+        never = np.exp(size * np.log(inside)) < rare + data.zeros**size
+    return float(places[never][-1]) if never.any() else float(places[0]), largest
+
+
+def _least_rms(data: BlockData, places: FloatArray, rare: float) -> float:
+    """Chernoff's bound: P(S < s) <= (e^(t s^2) E e^(-t X^2))^B for all t > 0; where that is rare."""
+    edges = np.concatenate([[0.0], places, [np.inf]])
+    mass = data.source.probability(edges[:-1], edges[1:]) + data.source.probability(-edges[1:], -edges[:-1])
+    t = np.exp2(np.arange(-8.0, 60.0)) / (data.source.std**2 + data.source.mean**2)
+    transform = data.zeros + (1.0 - data.zeros) * np.exp(-np.outer(t, edges[:-1] ** 2)) @ mass
+    # The bound is met at t s^2 = log(rare) / B - log transform, for the t that gives the largest s.
+    log_rare = math.log(rare + data.zeros**data.size)
+    squares = (log_rare / data.size - np.log(np.minimum(transform, 1.0))) / t
+    return math.sqrt(max(float(squares.max()), float(places[0]) ** 2))
 
 
 def _is_fine(number: NumberType, low: float, high: float) -> bool:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .._typing import FloatArray
-from ._exact_prediction import Found
 from ._affine_prediction import is_affine
+from ._exact_prediction import Found
 from .elements import VectorCodebook
 from .encoding import decode, encode
 
