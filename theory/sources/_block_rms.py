@@ -13,9 +13,12 @@ cos(t)^(B - 2).  With steps the law is a sum over them, in the restored value's 
     p(u) = sum over steps v of v f(u v) P(B low^2 - (u v)^2 < R^2 <= B high^2 - (u v)^2),  weighted by v^2.
 
 Accuracy, of the whole measure: 1e-11 for laws with a density (2e-14 is asked of every panel), but 5e-8 for power
-tails of at most three degrees of freedom; for measured data, whose atoms are replaced by bins, about 3e-4.  Elements beyond 1e6 sqrt(B) rms, where heavy tails keep part of
-their second moment, are known in closed form but for a relative error of 1e-12 of their place: such an element
-is at |U| = sqrt(B), and the others of its block close to 0, where two atoms hold their mass and mean magnitude.
+tails of at most three degrees of freedom; for measured data, whose atoms are replaced by bins, about 3e-4.
+Steps: 1e-9, but 1e-6 for blocks of two to four elements, where every step has ends like square roots.
+
+Elements beyond 1e6 sqrt(B) rms, where heavy tails keep part of their second moment, are known in closed form
+but for a relative error of 1e-12 of their place: such an element is at |U| = sqrt(B), and the others of its
+block close to 0, where two atoms hold their mass and mean magnitude.
 """
 
 from __future__ import annotations
