@@ -61,13 +61,22 @@ def _butterflies(row: Any) -> None:
     """Sylvester's matrix times a row whose length is a power of two, in place."""
     n = row.shape[0]
     half = 1
-    while half < n:
-        for start in range(0, n, 2 * half):
+    while 2 * half < n:  # two distances at a time: the same additions with half the traffic
+        for start in range(0, n, 4 * half):
             for i in range(start, start + half):
                 a, b = row[i], row[i + half]
-                row[i] = a + b
-                row[i + half] = a - b
-        half *= 2
+                c, d = row[i + 2 * half], row[i + 3 * half]
+                p, q, r, t = a + b, a - b, c + d, c - d
+                row[i] = p + r
+                row[i + half] = q + t
+                row[i + 2 * half] = p - r
+                row[i + 3 * half] = q - t
+        half *= 4
+    if half < n:
+        for i in range(half):
+            a, b = row[i], row[i + half]
+            row[i] = a + b
+            row[i + half] = a - b
 
 
 @kernel
