@@ -128,16 +128,24 @@ def _fold(terms: FloatArray, size: int) -> Any:
 
 
 @kernel
-def _squares(x: FloatArray, out: FloatArray) -> None:
-    for i in range(x.size):
-        out[i] = np.float64(x[i]) * np.float64(x[i])
+def _squares(x: FloatArray, y: FloatArray, out: FloatArray) -> None:
+    if y.size:
+        for i in range(x.size):
+            difference = np.float64(x[i]) - np.float64(y[i])
+            out[i] = difference * difference
+    else:
+        for i in range(x.size):
+            out[i] = np.float64(x[i]) * np.float64(x[i])
 
 
 @kernel
 def sums_of_squares(
-    x: FloatArray, columns: int, plane: int, height: int, width: int, out: FloatArray
+    x: FloatArray, y: FloatArray, columns: int, plane: int, height: int, width: int, out: FloatArray
 ) -> None:
-    """Sum of the squares of each block in float64, halves added until one number is left."""
+    """Sum of the squares of each block in float64, halves added until one number is left.
+
+    Squares are those of the differences x - y, taken in float64; of x where y is empty.
+    """
     k = 0
     rows = x.size // columns
     power = 1
@@ -153,7 +161,8 @@ def sums_of_squares(
                 count = across * (last - first)
                 for row in range(first, last):
                     start = (row - first) * across
-                    _squares(x[row * columns + left : row * columns + right], terms[start : start + across])
+                    here = slice(row * columns + left, row * columns + right)
+                    _squares(x[here], y[here], terms[start : start + across])
                 size = 1
                 while size < count:
                     size *= 2
@@ -163,7 +172,9 @@ def sums_of_squares(
 
 
 @kernel
-def folded_rows(x: FloatArray, power: int, residue: int, modulus: int, wide: int, out: FloatArray) -> None:
+def folded_rows(
+    x: FloatArray, y: FloatArray, power: int, residue: int, modulus: int, wide: int, out: FloatArray
+) -> None:
     """Fold the squares of every modulus-th row of `wide` elements, from row `residue` on, into one row.
 
     Rows are visited in bit-reversed order, in which the partners of every halving are neighbours, so that a
@@ -182,7 +193,7 @@ def folded_rows(x: FloatArray, power: int, residue: int, modulus: int, wide: int
         start = min(x.size, (residue + modulus * reversed_k) * wide)
         stop = min(x.size, start + wide)
         current[:] = 0.0
-        _squares(x[start:stop], current[: stop - start])
+        _squares(x[start:stop], y[start:stop], current[: stop - start])
         level = 0
         while (k >> level) & 1:
             below = stack[level]

@@ -82,24 +82,27 @@ def signed_magnitudes(x: NDArray[Any], blocks: Blocks) -> NDArray[Any]:
         return np.where(-low > high, low, high)
 
 
-def block_squares(x: NDArray[Any], blocks: Blocks) -> FloatArray:
-    """Sum of squares of each block, in float64."""
+def block_squares(x: NDArray[Any], blocks: Blocks, other: NDArray[Any] | None = None) -> FloatArray:
+    """Sum of squares of each block, or of squared differences from another array, in float64."""
     out = np.empty(blocks.count)
+    y = x[:0] if other is None else other
     if blocks.split(TILE) is None:
         if out.size:
-            sums_of_squares(x, *blocks.sides, out)
+            sums_of_squares(x, y, *blocks.sides, out)
         return out
     for k in range(blocks.count):
-        out[k] = _large_sum(x[k * blocks.width : (k + 1) * blocks.width])
+        here = slice(k * blocks.width, (k + 1) * blocks.width)
+        out[k] = _large_sum(x[here], y[here])
     return out
 
 
-def _large_sum(x: NDArray[Any]) -> float:
+def _large_sum(x: NDArray[Any], y: NDArray[Any]) -> float:
     """Sum of squares of one large block: every sixteenth row by a thread of its own, the rest by halves."""
     power = 1 << (x.size - 1).bit_length()
     rows = np.empty((FOLDED_PARTS, FOLDED_ROW))
     in_parallel(
-        lambda part: folded_rows(x, power, part, FOLDED_PARTS, FOLDED_ROW, rows[part]), range(FOLDED_PARTS)
+        lambda part: folded_rows(x, y, power, part, FOLDED_PARTS, FOLDED_ROW, rows[part]),
+        range(FOLDED_PARTS),
     )
     return float(folded(folded(rows)))
 

@@ -76,19 +76,19 @@ def _errors(x: NDArray[Any], blocks: Blocks, scales: BlockScales, codec: Codec) 
     def work(tile: Any) -> FloatArray:
         part = x[tile.elements]
         restored = codec.restore(part, tile.blocks, part_of(scales, tile.grid))
-        return block_squares(part.astype(np.float64) - restored, tile.blocks)
+        return block_squares(part, tile.blocks, restored)
 
     errors = in_parallel(work, tiles_of(blocks))
     return np.concatenate(errors) if errors else np.empty(0)
 
 
 def _large_errors(x: NDArray[Any], blocks: Blocks, scales: BlockScales, codec: Codec) -> FloatArray:
-    difference = x.astype(np.float64)
+    restored = np.empty_like(x)
     fine, all_scales = codec.refined(blocks, scales)
 
     def work(tile: Any) -> None:
         part = part_of(all_scales, tile.grid)
-        difference[tile.elements] -= codec.restore(x[tile.elements], tile.blocks, part)
+        restored[tile.elements] = codec.restore(x[tile.elements], tile.blocks, part)
 
     in_parallel(work, tiles_of(fine))
-    return block_squares(difference, blocks)
+    return block_squares(x, blocks, restored)
