@@ -74,7 +74,8 @@ class Nodes(NamedTuple):
 
 def is_fine(number: NumberType, typical: float) -> bool:
     """Whether a typical value lies among so many numbers of a type that its place between two is even."""
-    return typical < number.largest / 64 and spacing(number, np.array(typical)) < _FINE * typical
+    step = float(spacing(number, np.array(typical)))
+    return typical < number.largest / 64 and step < _FINE * typical
 
 
 def spacing(number: NumberType, x: FloatArray) -> FloatArray:

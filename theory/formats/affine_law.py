@@ -177,7 +177,7 @@ class _Law:
     def integer(self) -> tuple[float, FloatArray]:
         """Distortion and probabilities with an integer zero point."""
         top = self.levels - 1
-        half = np.arange(-self.levels, self.levels) + 0.5
+        half: FloatArray = np.arange(-self.levels, self.levels, dtype=np.float64) + 0.5
         nodes = nodes_between(self.extremes, self.slices, self.breakpoints, half)
         a, b = nodes.least, nodes.least + self.slices.range[nodes.slice]
         step = self.slices.step[nodes.slice]
@@ -198,7 +198,8 @@ class _Law:
         inner = left[2] + right[2] + between[1]
         outer = (a - first * step) ** 2 + (b - last * step) ** 2
         shift = (zero - top).astype(int)
-        counts = np.bincount(low + shift, extreme + others * left[0], minlength=self.levels)
+        counts: FloatArray = np.zeros(self.levels)
+        counts += np.bincount(low + shift, extreme + others * left[0], minlength=self.levels)
         counts += np.bincount(high + shift, extreme + others * right[0], minlength=self.levels)
         _spread(mass, row, low, high, shift, others, counts)
         return float(extreme @ outer + others @ inner), counts
@@ -219,7 +220,7 @@ class _Law:
             if coarse:
                 cuts = np.concatenate([cuts, self._rounding_boundaries(zero)])
         few = self.levels <= _FEW_LEVELS
-        strips = np.arange(1 - self.levels, 0) + 0.5 if few else np.empty(0)
+        strips: FloatArray = np.arange(1 - self.levels, 0 if few else 1 - self.levels, dtype=np.float64) + 0.5
         centre = float(self.source.ppf(0.5))
         nodes = nodes_between(self.extremes, self.slices, cuts, strips, centre=centre, points=self.points)
         nodes = self._heavy(nodes)

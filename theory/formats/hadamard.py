@@ -124,7 +124,7 @@ def _character_table(prime: int, degree: int) -> NDArray[np.int8]:
     powers = _powers_of_a_root(prime, degree)
     chi[powers[0::2]], chi[powers[1::2]] = 1, -1
     difference = (digits[:, None, :] - digits[None, :, :]) % prime @ prime ** np.arange(degree)
-    return chi[difference]
+    return np.asarray(chi[difference])
 
 
 def _powers_of_a_root(prime: int, degree: int) -> list[int]:

@@ -20,7 +20,7 @@ from .._arrays import as_real, finite, raise_not_finite
 from .._typing import ArrayLike, FloatArray
 from ..sources.base import Source
 from .number_types import NumberType, number_type
-from .positions import CODINGS, Coding, cheapest_coding, expected_bits, position_bits
+from .positions import CODINGS, cheapest_coding, expected_bits, position_bits
 
 __all__ = ["Outliers", "parse_outliers"]
 
@@ -145,7 +145,7 @@ class Outliers:
         """
         if not 0.0 <= probability <= 1.0:
             raise ValueError(f"probability must be between 0 and 1, got {probability}")
-        codings = CODINGS if self.positions == "cheapest" else (cast(Coding, self.positions),)
+        codings = CODINGS if self.positions == "cheapest" else (self.positions,)
         positions = min(expected_bits(probability, size, coding) for coding in codings)
         choice = _CHOICE_BITS / size if self.positions == "cheapest" else 0.0
         return positions + choice + probability * float(self.number.bits)

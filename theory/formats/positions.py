@@ -48,7 +48,7 @@ def position_bits(positions: NDArray[np.int64], size: int, coding: Coding) -> in
     if coding == "bitmap":
         return size
     if coding == "index":
-        return _header(size, coding) + positions.size * _width(size)
+        return _header(size, coding) + positions.size * int(_width(size))
     return _header(size, coding) + rice_parameter(positions)[1]
 
 
@@ -124,7 +124,7 @@ def _decode(bits: Any, parameter: int, positions: Any) -> int:
             at += 1
         position += gap + 1
         positions[i] = position
-    return positions.shape[0]
+    return len(positions)
 
 
 def expected_bits(probability: float, size: float, coding: Coding) -> float:

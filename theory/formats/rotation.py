@@ -175,7 +175,7 @@ class Rotation:
         """
         unit = float(np.finfo(np.dtype(dtype)).eps) / 2
         if self.kind == "orthogonal":
-            return 4.0 * (length + 1) ** 1.5 * unit
+            return 4.0 * math.pow(length + 1, 1.5) * unit
         core, power = factors(length) or factors(next_length(length)) or (1, 0)
         terms = power + (core - 1) * math.sqrt(core) + 2
         return 2.0 * terms * unit * (1.0 + 4.0 * terms * unit)
@@ -196,7 +196,7 @@ class Rotation:
             out = rows @ (matrix.T if forward else matrix)
         else:
             out = hadamard_rows(rows, self.signs(size), forward=forward)
-        return out.reshape(values.shape)
+        return np.asarray(out.reshape(values.shape))
 
     def _check_size(self, size: int) -> None:
         if self.kind == "orthogonal" and size > _LARGEST_MATRIX:
