@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from ..theory.formats._plan import Plan, arithmetic, nominal_size, plan_of, quantiser_of
+from ..theory.formats._plan import Plan, nominal_size, plan_of, quantiser_of
 from ..theory.formats.block_codec import ScalarCodec
 from ..theory.formats.block_scales import BlockScales, Statistics
 from ..theory.formats.blocks import Blocks
@@ -111,7 +111,8 @@ def _on_host(format: Format, x: torch.Tensor) -> QuantisedTensor:
 
 
 def _plan(format: Format, x: torch.Tensor) -> Plan:
-    return plan_of(format, tuple(x.shape), arithmetic(_KINDS[x.dtype]))
+    arithmetic = np.dtype(np.float64 if x.dtype == torch.float64 else np.float32)
+    return plan_of(format, tuple(x.shape), arithmetic)
 
 
 @torch.no_grad()
