@@ -25,6 +25,7 @@ _SPAN = (-100.0, 105.0)  # of log m from the source's quartile: beyond e^105 = 4
 _GRID = 0.25  # of the search for where the integrand lives; the search must not miss a peak
 _NEGLIGIBLE = 1e-19  # share of an integral that a step of the grid at either end may hold
 _AGREEMENT = 2e-15  # of a panel with its halves, relative to the whole integral; its halves are better by far
+_ROUNDING = 4.5e-16
 _PANEL = 3.0  # length of a panel before it is cut
 _ROUNDS = 12  # of cutting: panels of 3 become as short as 7e-4
 # Places at which the quadrature is tried: the rest of (0, 1) lies between them.
@@ -174,11 +175,13 @@ class ExtremeNodes:
         """Cut panels until they agree with their halves in every integrand."""
         start, stop, found = edges[:-1], edges[1:], [edges]
         total = self._panel_sums(start, stop).sum(axis=0)
+        # Close to the end of a bounded law the rounding of m itself moves P(|X| > m), which `size` multiplies.
+        agreement = _AGREEMENT + (self.size * _ROUNDING if self.magnitude.end < math.inf else 0.0)
         for _ in range(_ROUNDS):
             middle = start + (stop - start) / 2
             halves = self._panel_sums(start, middle) + self._panel_sums(middle, stop)
             gap = np.abs(self._panel_sums(start, stop) - halves)
-            rough = (gap > _AGREEMENT * total).any(axis=1)
+            rough = (gap > agreement * total).any(axis=1)
             if not rough.any():
                 break
             found.append(middle[rough])

@@ -67,7 +67,7 @@ class DensityTable:
         at = np.clip(np.searchsorted(edges, u, side="right") - 1, 0, edges.size - 2)
         start = edges[at]
         x = (u - start) / (edges[at + 1] - start)
-        x = 4.0 * x - 2.0  # twice the coordinate in (-1, 1): Clenshaw's recurrence
+        x = 4.0 * np.clip(x, 0.0, 1.0) - 2.0  # twice the coordinate in (-1, 1): Clenshaw's recurrence
         later, last = coefficients[-1][at], np.zeros_like(x)
         for row in coefficients[-2:0:-1]:
             later, last = row[at] + x * later - last, later
