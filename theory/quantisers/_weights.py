@@ -10,9 +10,18 @@ from functools import lru_cache
 
 import numpy as np
 
+from .._typing import FloatArray
 from ..sources.base import Source
 
-__all__ = ["end_atoms", "holds_atom", "mean_of", "one_measure", "spread_of", "weighs_errors"]
+__all__ = [
+    "end_atoms",
+    "holds_atom",
+    "mean_of",
+    "one_measure",
+    "scales_at_atoms",
+    "spread_of",
+    "weighs_errors",
+]
 
 # Probabilities whose quantiles are probed; a weight that is constant between all of them is none.
 _PROBED = np.linspace(0.02, 0.98, 25)
@@ -73,6 +82,23 @@ def end_atoms(source: Source) -> tuple[bool, bool]:
         bool(np.isfinite(low) and holds_atom(source, low)),
         bool(np.isfinite(high) and holds_atom(source, high)),
     )
+
+
+def scales_at_atoms(source: Source, points: FloatArray, near: float) -> list[tuple[float, float, float]]:
+    """Intervals of the factor of a codebook within which an end atom keeps its cell, and where it is met exactly.
+
+    Between two of them the distortion has a kink, within each it may have a minimum of its own.  Those nearest to
+    a factor are given, at most 32 for each end.
+    """
+    found = []
+    for place, heavy in zip(source.support, end_atoms(source), strict=True):
+        own = np.sort(points[points * place > 0] * np.sign(place)) if heavy and place != 0 else np.empty(0)
+        middle = (own[:-1] + own[1:]) / 2
+        inner, outer = np.append(own[:1] / 2, middle), np.append(middle, 2 * own[-1:])
+        size = abs(place)
+        order = np.argsort(np.abs(np.log(size / own / near)))[:32]
+        found += [(size / outer[k], size / own[k], size / inner[k]) for k in order]
+    return found
 
 
 def holds_atom(source: Source, place: float) -> bool:

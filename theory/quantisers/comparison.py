@@ -20,6 +20,7 @@ from ..limits import DistortionRate, distortion_rate, panter_dite, rate_distorti
 from ..limits.high_resolution import gish_pierce
 from ..sources import Source
 from ._integers import checked_integer
+from ._weights import end_atoms, holds_atom, one_measure
 from .companding import compand
 from .entropy_constrained import entropy_constrained
 from .entropy_trellis import entropy_constrained_trellis
@@ -87,7 +88,8 @@ class Comparison:
     bound : DistortionRate
         Least distortion at the rate, in a proved bracket.
     shannon_lower_bound : float
-        In the source's units squared; 0 for a law of atoms.
+        In the source's units squared; 0 for a law of atoms, NaN where errors are weighted or atoms lie beside
+        a density: Shannon's expression is no bound there.
     reached : tuple of Performance
     left_out : tuple of (str, str)
         Methods that do not exist at the rate, each with the reason.
@@ -157,6 +159,8 @@ def compare(source: Source, rate: float, *, vector: bool = False, seed: int = 0)
     checked_integer("seed", seed, 0, 2**31)
     if vector and source.discrete:
         raise ValueError(f"vector quantisers are measured on a law with a density, got {source!r}")
+    if vector and not one_measure(source):
+        raise ValueError(f"vector quantisers are measured by plain errors, which {source!r} weighs")
     reached: list[Performance] = []
     left_out: list[tuple[str, str]] = []
     methods = _scalar(source, rate) | (_vector(source, rate, seed) if vector else {})
@@ -165,7 +169,13 @@ def compare(source: Source, rate: float, *, vector: bool = False, seed: int = 0)
             reached.append(evaluated(name))
         except (TypeError, ValueError) as error:
             left_out.append((name, str(error)))
-    return Comparison(source, bound, shannon_lower_bound(source, rate), tuple(reached), tuple(left_out))
+    return Comparison(source, bound, _shannon(source, rate), tuple(reached), tuple(left_out))
+
+
+def _shannon(source: Source, rate: float) -> float:
+    if not source.discrete and (not one_measure(source) or any(end_atoms(source)) or holds_atom(source, 0.0)):
+        return float("nan")
+    return shannon_lower_bound(source, rate)
 
 
 _Methods = dict[str, Callable[[str], Performance]]

@@ -39,7 +39,8 @@ def best_between(source: Source, rate: float, *, thorough: bool) -> tuple[Cells,
         return None
     fold, start = _equal_steps(source, rate)
     cells = make_cells(source, start, fold)
-    slope = _fitted_slope(cells)
+    with np.errstate(all="ignore"):  # cells without mass are refused below
+        slope = _fitted_slope(cells)
     held = (cells.mass > 0).all() and abs(cells.entropy - rate) < _RATE_MISSED
     found = [(cells, slope, _worst(source, cells, slope))] if held else []
     starts = [(fold, start)]

@@ -115,6 +115,8 @@ def lloyd_max(
         return _all_pinned(held)
     if isinstance(source, Empirical):
         return pinned_kmeans(source, levels, held) if held else kmeans(source, levels, exact=certify)
+    if source.discrete:
+        raise TypeError(f"source must have a density or be Empirical, got {source!r}")
     found = _solve(source, levels, start, held, max_iterations)
     if not certify or found.certificate == "log-concave law":
         return _build(found)

@@ -15,7 +15,7 @@ from scipy import optimize
 from .._arguments import MAX_LEVELS, check_choice, check_levels, check_positive
 from .._typing import FloatArray
 from ..sources import Source
-from ._weights import spread_of
+from ._weights import one_measure, scales_at_atoms, spread_of
 from .evaluation import evaluate
 from .scalar import Design, ScalarQuantiser
 
@@ -26,6 +26,8 @@ Kind = Literal["mid-rise", "mid-tread"]
 # Steps tried, per octave, before the best one is refined; the distortion of unimodal laws has one minimum,
 # of mixtures a few that lie further apart than this.
 _SCAN_PER_OCTAVE = 4
+# Steps at which a codepoint meets an atom, the best of those tried, that are refined.
+_REFINED_AT_ATOMS = 4
 # Thresholds stop where what lies beyond adds less than this part of step^2 / 12 to the distortion.
 _TAIL_SHARE = 1e-14
 # A rate missed by more bits is not reached: an atom changes its cell between two steps.
@@ -132,8 +134,20 @@ def _best_step(source: Source, places: FloatArray) -> tuple[float, int]:
     spread = spread_of(source)
     low, high = spread / len(places) / 4, 32 * spread
     steps = np.geomspace(low, high, int(_SCAN_PER_OCTAVE * np.log2(high / low)) + 1)
-    best = int(np.argmin([_distortion(source, places, step) for step in steps]))
-    left, right = steps[max(best - 1, 0)], steps[min(best + 1, len(steps) - 1)]
+    costs = [_distortion(source, places, step) for step in steps]
+    best = int(np.argmin(costs))
+    around = [(steps[max(best - 1, 0)], steps[min(best + 1, len(steps) - 1)])]
+    if not (source.discrete or one_measure(source)):
+        met = scales_at_atoms(source, places, steps[best])
+        met.sort(key=lambda scale: _distortion(source, places, scale[1]))
+        around += [(left, right) for left, _, right in met[:_REFINED_AT_ATOMS]]
+    found = [_refined_step(source, places, left, right) for left, right in around]
+    step = min((step for step, _ in found), key=lambda step: _distortion(source, places, step))
+    return step, len(steps) + sum(count for _, count in found)
+
+
+def _refined_step(source: Source, places: FloatArray, left: float, right: float) -> tuple[float, int]:
+    """Best step between two, and how many were looked at."""
     if source.discrete or not _slope(source, places, left) < 0 < _slope(source, places, right):
         found = optimize.minimize_scalar(
             lambda step: _distortion(source, places, step),
@@ -141,11 +155,11 @@ def _best_step(source: Source, places: FloatArray) -> tuple[float, int]:
             method="bounded",
             options={"xatol": 1e-12 * right},
         )
-        return float(found.x), len(steps) + int(found.nfev)
+        return float(found.x), int(found.nfev)
     step, report = optimize.brentq(
         lambda step: _slope(source, places, step), left, right, xtol=1e-300, rtol=9e-16, full_output=True
     )
-    return float(step), len(steps) + int(report.iterations)
+    return float(step), int(report.iterations)
 
 
 def _by_rate(source: Source, rate: float, kind: Kind) -> ScalarQuantiser:
