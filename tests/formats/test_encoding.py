@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from bitlaw.theory.formats import _conversion, _parallel, block_codec, block_statistics
 from bitlaw.theory.formats._rounding import rounded_scales
+from bitlaw.theory.formats.blocks import blocks_of
 from bitlaw.theory.formats.encoding import decode, encode
 from bitlaw.theory.formats.number_types import number_type
 from bitlaw.theory.formats.spec import parse_format
+from tests.formats import naive
 from tests.formats.encoding_cases import (
     ELEMENTS,
     NAMED,
@@ -166,6 +168,14 @@ def test_the_number_of_threads_plays_no_part(monkeypatch, small_tiles, cores, te
     monkeypatch.setattr(_parallel, "_cores", lambda: cores)
     assert encode(format, x) == first
     np.testing.assert_array_equal(decode(encode(format, x)), decode(first))
+
+
+@pytest.mark.parametrize("columns", [1001, 1024, 3000])
+def test_squares_of_large_blocks_are_added_by_halves(small_tiles, columns):
+    small_tiles(32)
+    x = np.random.default_rng(columns).standard_cauchy((30, columns)).astype(np.float32)
+    found = block_statistics.block_squares(x.reshape(-1), blocks_of(x.shape, "channel"))
+    assert found.tolist() == [naive.halved_sum(row.astype(np.float64) ** 2) for row in x]
 
 
 def test_a_large_root_mean_square_is_added_by_halves():

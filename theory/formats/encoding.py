@@ -63,7 +63,10 @@ def encode(format: Format, array: ArrayLike) -> Encoded:
     Encoded
         Codes, scales and what is kept apart; `decode` restores the array from it.  A scale beyond the largest
         number that stores it saturates, and one too small for it becomes 0, which restores its block as
-        zeros.  Blocks of zeros are restored as zeros wherever 0 is a codepoint or s = 0 can be stored.
+        zeros.  Blocks of zeros are restored as zeros wherever 0 is a codepoint or s = 0 can be stored.  The
+        sign of a zero is not kept.  Elements of vector codebooks share a code in runs of `dimension` along the
+        rows of a block, whose last vector may be shorter; their codes count the last axis in vectors (all
+        elements, if the block is the tensor).
 
     Raises
     ------
@@ -76,8 +79,15 @@ def encode(format: Format, array: ArrayLike) -> Encoded:
     Notes
     -----
     Large arrays are shared between all cores and encoded at about the speed of memory; float32 in C order is
-    fastest, other layouts are copied first.  Do not encode a tensor in pieces of its own: whole-tensor scales,
-    searches and outliers look at all of it.
+    fastest, other layouts are copied first.
+
+    Quantising a second time changes nothing where the block's extreme finds its own scale again: absmax or
+    signmax, no search, outliers or rotation, and scales that are rounded to nearest in a type that is fine
+    beside the element's steps (float32 to bfloat16), or mxfp4's.  It may change what other formats hold.  The
+    negative of an array has mirrored codes where codepoints and thresholds are symmetric and no element lies
+    on a threshold; under signmax it has the same codes, and negative scales.
+
+    Do not encode a tensor in pieces: scales and searches of a whole tensor, and outliers, look at all of it.
 
     Examples
     --------
