@@ -102,6 +102,14 @@ def test_codes_ascend_with_the_elements_of_a_block():
         assert (np.diff(encode(parse_format(name), x).codes.astype(int), axis=1) >= 0).all()
 
 
+def test_integer_zeros_between_two_codes_go_to_the_even_one():
+    x = np.array([[-2.5, 0.0, 12.5], [-3.5, 0.0, 11.5], [3.0, 4.0, 15.0], [-15.0, -4.0, -3.0]], np.float32)
+    encoded = encode(parse_format("uint4,block=3,scale=minmax:float32"), x)
+    np.testing.assert_array_equal(encoded.scales, np.ones((4, 1)))
+    np.testing.assert_array_equal(encoded.zeros, [[2], [4], [0], [15]])
+    np.testing.assert_array_equal(encoded.codes, [[0, 2, 14], [0, 4, 15], [3, 4, 15], [0, 11, 12]])
+
+
 def test_outliers_are_restored_by_their_own_number_and_leave_zeros_to_their_block():
     x = np.random.default_rng(1).standard_normal((8, 32)).astype(np.float32)
     x[2, 3], x[5, 7] = 1000.5, -70.7
@@ -147,7 +155,7 @@ def errors_of(format, x, factors, plan):
     "name", ["int4,block=16", "nf4,block=16,scale=rms", "q4_1", "int3,block=16,scale=absmax:e8m0"]
 )
 def test_the_search_of_blocks_finds_the_least_error_of_its_grid(name):
-    x = np.random.default_rng(3).standard_normal((10, 32)).astype(np.float32)
+    x = np.random.default_rng(3).standard_normal((40, 64)).astype(np.float32)
     plain, searched = parse_format(name), parse_format(name + ",search=block")
     plan = plan_of(plain, x.shape, np.dtype(np.float32))
     every = errors_of(plain, x, BLOCK_FACTORS, plan)
