@@ -128,14 +128,8 @@ class ScalarCodec(Codec):
     def encode(self, x: NDArray[Any], blocks: Blocks, scales: BlockScales, out: IntArray) -> None:
         """Write the codes of a tile; the type of x is that of the arithmetic."""
         if x.size:
-            given: tuple[Any, ...] = (
-                scales.scales,
-                scales.zeros,
-                scales.offsets,
-                self.method,
-                self._unsigned,
-            )
-            encode_blocks(x, *blocks.sides, *given, self._tables, out)
+            given = (scales.scales, scales.zeros, scales.offsets)
+            encode_blocks(x, *blocks.sides, *given, self.method, self._unsigned, self._tables, out)
 
     def decode(self, codes: IntArray, blocks: Blocks, scales: BlockScales, out: NDArray[Any]) -> None:
         """Write the restored values of a tile."""
