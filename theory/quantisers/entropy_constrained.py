@@ -243,7 +243,8 @@ def _on_branch(source: Source, rate: float, end: Point, log_slope: float) -> Poi
     while sign * excess(beyond) > 0 and width < _WIDEST:
         beyond, width = beyond + sign * width, width * 2
     if sign * excess(beyond) <= 0:
-        optimize.brentq(excess, *sorted((log_slope, beyond)), xtol=1e-14, rtol=9e-16, maxiter=100, disp=False)
+        low, high = min(log_slope, beyond), max(log_slope, beyond)
+        optimize.brentq(excess, low, high, xtol=1e-14, rtol=9e-16, maxiter=100, disp=False)
     return min(points.values(), key=lambda point: point.missed(rate))
 
 

@@ -125,7 +125,7 @@ def lloyd_max(
 
 def _all_pinned(held: dict[int, float]) -> ScalarQuantiser:
     design = Design(method="lloyd_max", status="converged", certificate="every codepoint is pinned")
-    return ScalarQuantiser([held[k] for k in range(len(held))], design=design)
+    return ScalarQuantiser(np.array([held[k] for k in range(len(held))]), design=design)
 
 
 @dataclass
