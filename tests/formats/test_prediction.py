@@ -200,9 +200,9 @@ def test_scales_below_their_smallest_number_lose_the_block():
 
 
 def test_scales_above_their_largest_number_clip():
-    found = predict("int4,block=32,scale=absmax:e2m1", Normal(), std=1e4)
-    assert 0.99 < found.R < 1.0
-    assert found.entropy == pytest.approx(1.0, abs=0.02)
+    found = predict("int4,block=32,scale=absmax:e2m1", Normal(), std=1e6)
+    assert 0.9999 < found.R < 1.0
+    assert found.entropy == pytest.approx(1.0, abs=0.001)
 
 
 @pytest.mark.parametrize("columns", [129, 100, 65, 64, 63, 3, 1])
@@ -346,8 +346,10 @@ def test_any_source_takes_a_standard_deviation(source):
 
 def test_data_are_a_source_too():
     x = np.random.default_rng(8).standard_normal(3000)
-    for text in ("int4,block=32,scale=absmax:float32", "int4,block=32,outliers=1%"):
+    grouped = "int4,block=32,scale=absmax:e4m3,group=4"
+    for text in ("int4,block=32,scale=absmax:float32", "int4,block=32,outliers=1%", grouped):
         found = predict(text, Empirical(x), std=2.0)
+        assert (found.method == "simulation") == (text == grouped)
         assert found.R == pytest.approx(predict(text, Normal()).R, rel=0.05)
 
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 
 from bitlaw.theory.formats import _block_prediction, _outlier_prediction, _scale_prediction, prediction
 from bitlaw.theory.formats.encoding import encode
+from bitlaw.theory.formats.outliers import Outliers
 from bitlaw.theory.formats.prediction import predict
 from bitlaw.theory.formats.spec import parse_format
 
@@ -74,14 +75,12 @@ def plant_codepoint(monkeypatch):
 
 def plant_outliers(monkeypatch):
     """One outlier in a hundred too many, in bits and in the blocks."""
-    outliers = _outlier_prediction.Outliers
-    monkeypatch.setattr(outliers, "probability", wrapped(outliers.probability, lambda share: 1.01 * share))
+    monkeypatch.setattr(Outliers, "probability", wrapped(Outliers.probability, lambda share: 1.01 * share))
 
 
 def plant_outlier_values(monkeypatch):
     """Values kept apart are rounded with a step 1% larger."""
-    outliers = _outlier_prediction.Outliers
-    monkeypatch.setattr(outliers, "value_error", wrapped(outliers.value_error, lambda error: 1.01**2 * error))
+    monkeypatch.setattr(Outliers, "value_error", wrapped(Outliers.value_error, lambda error: 1.01**2 * error))
 
 
 def plant_entropy(monkeypatch):

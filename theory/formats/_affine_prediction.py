@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from .._typing import FloatArray
+from ._scale_prediction import FINE_MANTISSA, error_nodes
 from .affine_law import AffineBlock, affine_block
 from .elements import Integer
 from .number_types import NumberType
@@ -41,9 +42,16 @@ def affine_outcome(format: Format, data: BlockData, levels: int, ratio: float) -
     zero: Literal["integer", "exact"] | NumberType = "integer"
     if isinstance(scale.zero, NumberType):
         zero = "exact" if scale.zero.bits >= _EXACT_BITS else scale.zero
-    number = None if scale.number.bits >= _EXACT_BITS else scale.number
-    law = _law(data.source, data.size, levels, zero, number, scale.rounding, ratio * (levels - 1))
-    return law.distortion, law.probabilities
+    coarse = scale.number.mantissa_bits < FINE_MANTISSA
+    number = scale.number if coarse else None
+    nodes = ((1.0, 1.0),) if coarse else error_nodes(scale.number, scale.rounding)
+    error, probabilities = 0.0, np.zeros(levels)
+    for weight, factor in nodes:
+        law = _law(
+            data.source, data.size, levels, zero, number, scale.rounding, factor * ratio * (levels - 1)
+        )
+        error, probabilities = error + weight * law.distortion, probabilities + weight * law.probabilities
+    return error, probabilities
 
 
 @lru_cache(maxsize=256)

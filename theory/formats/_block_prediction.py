@@ -31,6 +31,12 @@ class Outcome:
         """Share of a mean over several outcomes."""
         return Outcome(weight * self.distortion, weight * self.probabilities)
 
+    def at_code(self, code: int, levels: int) -> Outcome:
+        """The same with all of the probability on one of the codes of another quantiser."""
+        probabilities = np.zeros(levels)
+        probabilities[code] = self.probabilities.sum()
+        return Outcome(self.distortion, probabilities)
+
     def plus(self, other: Outcome) -> Outcome:
         """Sum of two shares."""
         return Outcome(self.distortion + other.distortion, self.probabilities + other.probabilities)
@@ -51,7 +57,10 @@ def block_outcome(
         data = BlockData(data.source, data.zeros, 2, data.group / 2)
     total = Outcome(0.0, np.zeros(quantiser.levels))
     origin = _origin(quantiser)
-    for weight, factor, law in scaled_laws(data, scale, format.group, multiplier / abs(reach)):
+    laws = scaled_laws(data, scale, format.group, multiplier / abs(reach))
+    if not laws:
+        return _unscaled(ScalarQuantiser([0.0]), data).at_code(origin, quantiser.levels)
+    for weight, factor, law in laws:
         measured = evaluate(in_units(quantiser, factor * multiplier / reach), law)
         probabilities = measured.probabilities[:: 1 if reach > 0 else -1].copy()
         probabilities[origin] += law.lost_probability  # type: ignore[attr-defined]

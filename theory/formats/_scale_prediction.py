@@ -63,16 +63,22 @@ def scaled_laws(
 ) -> list[tuple[float, float, Source]]:
     """Laws of the divided element: weight, factor on codepoints in units of the statistic, and law.
 
-    `ratio` is k in s = k M.
+    `ratio` is k in s = k M.  There is no law where all scales are stored as zero.
     """
-    grouped = group is not None and data.group > 1
-    if group is not None and not grouped:
-        # Alone in its group a block is stored as the largest number, exactly, and only the outer scale moves it.
-        return _moved(data, scale, error_nodes(group.number, group.rounding))
-    if not grouped:
+    if group is not None and data.group == 1:
+        # Alone in its group a block is stored as the largest number, or what the outer scale makes of that.
+        largest, number = scale.number.largest, scale.number
+        nodes = [
+            (weight, factor * float(number.round(largest / factor, scale.rounding)) / largest)
+            for weight, factor in _outer_nodes(group)
+        ]
+        return _moved(data, scale, tuple(nodes))
+    if group is None:
         steps = scale_steps(data, scale, ratio)
         if steps is None:
             return _moved(data, scale, error_nodes(scale.number, scale.rounding))
+        if steps.edges[0] >= statistic_range(data, scale.statistic, *_OUTER)[1]:
+            return []
         return [(1.0, 1.0, _law(data.source, data.zeros, data.size, scale.statistic, steps, None))]
     if _is_fine(scale.number, *_group_range(data, scale)):
         return _moved(data, scale, error_nodes(scale.number, scale.rounding))
@@ -158,7 +164,7 @@ def statistic_range(data: BlockData, statistic: str, rare: float, faint: float) 
     """Interval that holds the statistic of a block, but for a rare event and a faint part of E[X^2]."""
     source, size = data.source, float(data.size)
     square = source.std**2 + source.mean**2
-    places = math.sqrt(square) * np.exp2(np.arange(-1600, 1601) / 16.0)
+    places = math.sqrt(square) * np.exp2(np.arange(-800, 801) / 8.0)
     beyond = source.partial_moments(places, np.inf)[2] + source.partial_moments(-np.inf, -places)[2]
     few = beyond <= faint * square
     largest = min(float(places[few][0]) if few.any() else math.inf, max(abs(end) for end in source.support))

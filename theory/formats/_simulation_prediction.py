@@ -38,7 +38,7 @@ def needs_simulation(format: Format, kept: Kept, layout: Layout) -> bool:
         return True
     if scale.statistic == "minmax":
         return not all(is_affine(format, kept.source, kept.zeros, part.size) for part in layout.parts)
-    return scale.statistic == "rms" and format.group is not None
+    return format.group is not None and (scale.statistic == "rms" or kept.source.discrete)
 
 
 def simulated_outcome(format: Format, source: Source, shape: tuple[int, ...]) -> Found:

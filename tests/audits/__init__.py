@@ -1,0 +1,1 @@
+"""Checks that take minutes, run by hand: `python -m tests.audits.predictions`."""
