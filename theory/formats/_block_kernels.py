@@ -141,11 +141,26 @@ def _restore(codes: IntArray, scale: Any, table: FloatArray, out: FloatArray) ->
 
 
 @kernel
+def _restore_even(codes: IntArray, scale: Any, first: Any, out: FloatArray) -> None:
+    # Codepoints one apart are counted up from the first, which is exact and needs no table.
+    for i in range(codes.size):
+        out[i] = scale * (out.dtype.type(codes[i]) + first)
+
+
+@kernel
 def _restore_affine(
     codes: IntArray, scale: Any, zero: Any, offset: Any, table: FloatArray, out: FloatArray
 ) -> None:
     for i in range(codes.size):
         out[i] = scale * (table[np.uint32(codes[i])] - zero) + offset
+
+
+@kernel
+def _restore_affine_even(
+    codes: IntArray, scale: Any, zero: Any, offset: Any, first: Any, out: FloatArray
+) -> None:
+    for i in range(codes.size):
+        out[i] = scale * ((out.dtype.type(codes[i]) + first) - zero) + offset
 
 
 @kernel
@@ -158,17 +173,25 @@ def decode_blocks(
     scales: FloatArray,
     zeros: FloatArray,
     offsets: FloatArray,
+    even: bool,
     table: NDArray[Any],
     out: FloatArray,
 ) -> None:
-    """Scale times codepoint for all codes; less the zero and plus the offset where there are any."""
+    """Scale times codepoint for all codes; less the zero and plus the offset where there are any.
+
+    `even` says that codepoints, those of `table`, are one apart.
+    """
     across = -(-columns // width)
     for row in range(codes.size // columns):
         k = _band_of(row, plane, height) * across
         for left in range(0, columns, width):
             here = slice(row * columns + left, row * columns + min(left + width, columns))
-            if zeros.size:
+            if zeros.size and even:
+                _restore_affine_even(codes[here], scales[k], zeros[k], offsets[k], table[0], out[here])
+            elif zeros.size:
                 _restore_affine(codes[here], scales[k], zeros[k], offsets[k], table, out[here])
+            elif even:
+                _restore_even(codes[here], scales[k], table[0], out[here])
             else:
                 _restore(codes[here], scales[k], table, out[here])
             k += 1

@@ -119,6 +119,10 @@ class ScalarCodec(Codec):
             thresholds = quantiser.thresholds.astype(dtype) + dtype.type(0.0)
         super().__init__(dtype, self._codepoints, TILE)
         self.method, self._tables = _method(thresholds)
+        small = bool(np.abs(self._codepoints).max() < MAX_INTEGER)
+        self._even = (
+            small and float(self._codepoints[0]) % 0.5 == 0 and bool((np.diff(self._codepoints) == 1).all())
+        )
         self._unsigned = np.dtype(np.uint32 if dtype.itemsize == 4 else np.uint64)
 
     def codes_in(self, blocks: Blocks) -> int:
@@ -134,8 +138,8 @@ class ScalarCodec(Codec):
     def decode(self, codes: IntArray, blocks: Blocks, scales: BlockScales, out: NDArray[Any]) -> None:
         """Write the restored values of a tile."""
         if codes.size:
-            given = (scales.scales, scales.zeros, scales.offsets, self._codepoints)
-            decode_blocks(codes, *blocks.sides, *given, out)
+            given = (scales.scales, scales.zeros, scales.offsets)
+            decode_blocks(codes, *blocks.sides, *given, self._even, self._codepoints, out)
 
 
 def _method(t: NDArray[Any]) -> tuple[int, tuple[Any, ...]]:
