@@ -17,10 +17,12 @@ import numpy as np
 
 from .._typing import FloatArray
 from ._block_law import BlockAtoms, BlockLaw
+from ._extreme_data import DataLaw
 from ._extreme_nodes import ExtremeNodes, Magnitude
 from ._extreme_steps import StepsLaw
 from ._tabulated_law import TabulatedLaw
 from .base import Source
+from .empirical import Empirical
 from .quadrature import legendre_rule
 from .scale_steps import ScaleSteps
 
@@ -38,6 +40,10 @@ def extreme_law(
     group: float | None,
 ) -> BlockLaw:
     """Choose the law that answers for absmax and signmax."""
+    if source.discrete:
+        if not isinstance(source, Empirical) or group is not None:
+            raise ValueError(f"source must have a density where scales are grouped, got {source!r}")
+        return DataLaw(source, block_size, signed, steps, zeros)
     if steps is None:
         return ExtremeLaw(source, block_size, signed, zeros)
     return StepsLaw(source, block_size, signed, steps, zeros, group)

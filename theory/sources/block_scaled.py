@@ -97,7 +97,7 @@ class BlockScaled(Source):
     >>> from bitlaw.theory.sources import BlockScaled
     >>> law = BlockScaled(Laplace(), 64)
     >>> print(f"{law.expected_scale:.10f} {law.probability(0.999, 1.0):.6f}")
-    3.3544374272 0.007895
+    3.3544374272 0.007842
     """
 
     source: Source
@@ -147,6 +147,11 @@ class BlockScaled(Source):
     def support(self) -> tuple[float, float]:
         """Smallest interval that holds all of U."""
         return self._law.support
+
+    @property
+    def discrete(self) -> bool:  # type: ignore[override]
+        """Whether the elements are measured data: there is no density then."""
+        return self._law.discrete
 
     @property
     def symmetric(self) -> bool:
@@ -241,6 +246,8 @@ class BlockScaled(Source):
     def _quantile(self, q: FloatArray, tail: Tail, solve: Solver, sign: float) -> FloatArray:
         """Atoms hold an interval of probabilities each; between two of them the law is smooth."""
         flat, (low, high) = q.reshape(-1), self.support
+        if self._law.discrete:
+            return self._bisected(flat, tail, sign)
         places = self._law.atoms.places
         at = np.concatenate([[low], places, [high]])
         after = np.array(tail(at))
@@ -255,6 +262,16 @@ class BlockScaled(Source):
         if inside.any():
             x[inside] = solve(self, flat[inside], at[piece[inside]], at[piece[inside] + 1])
         return np.where((flat >= 0.0) & (flat <= 1.0), x, np.nan)
+
+    def _bisected(self, q: FloatArray, tail: Tail, sign: float) -> FloatArray:
+        """Quantiles of data, to the last bits."""
+        left, right = (np.full(q.size, end) for end in self.support)
+        left = left - 1e-12
+        for _ in range(60):
+            middle = 0.5 * (left + right)
+            enough = sign * (tail(middle) - q) >= 0.0
+            left, right = np.where(enough, left, middle), np.where(enough, middle, right)
+        return np.where((q >= 0.0) & (q <= 1.0), right, np.nan)
 
 
 def _between(name: str, value: object, least: float, most: float) -> float:
