@@ -13,7 +13,9 @@ from bitlaw.theory import (
     rate_distortion,
 )
 from bitlaw.theory.limits import gish_pierce, linder_zamir, panter_dite, shannon_lower_bound
+from bitlaw.theory.limits._letters import law_atoms
 from bitlaw.theory.sources.block_scaled import BlockScaled
+from bitlaw.theory.sources.scale_steps import ScaleSteps
 
 BLOCKS = {
     "normal, absmax": BlockScaled(Normal(), 32),
@@ -21,6 +23,13 @@ BLOCKS = {
     "heavy tails, signmax": BlockScaled(StudentT(3), 64, "signmax"),
     "outliers apart": BlockScaled(Laplace(), 64, zeros=0.02),
 }
+
+
+def eighths(low, high):
+    """Steps of a scale that is rounded to three bits of mantissa, to nearest."""
+    values = np.concatenate([2.0**k * (1 + np.arange(8) / 8) for k in range(low, high)])
+    middles = (values[1:] + values[:-1]) / 2
+    return ScaleSteps(np.concatenate([[values[0] / 2], middles, [values[-1] * 17 / 16]]), values)
 
 
 @pytest.mark.parametrize("name", BLOCKS)
@@ -48,6 +57,35 @@ def test_integer_grids_lie_above_the_limit(name, levels):
     result = evaluate(ScalarQuantiser(np.linspace(-1, 1, levels)), BLOCKS[name])
     assert 0 < result.gap_bits < result.entropy
     assert distortion_rate(BLOCKS[name], result.entropy).upper < result.distortion
+
+
+def test_steps_of_the_scale_change_little_and_leave_no_atom():
+    exact, stored = BlockScaled(Normal(), 32), BlockScaled(Normal(), 32, steps=eighths(-3, 4))
+    one, two = distortion_rate(exact, 4), distortion_rate(stored, 4)
+    assert two.bracket_bits < 1e-6
+    assert two.distortion == pytest.approx(one.distortion, rel=0.1)
+    assert law_atoms(stored)[0].size == 0
+    # The largest element is no longer known from the scale alone.
+    assert two.lower > one.upper
+
+
+def test_a_gaussian_block_over_its_rms_is_a_bounded_law_of_constant_weight():
+    # The scale is independent of the direction: the divided element alone is left to be coded.
+    unit, double = BlockScaled(Normal(), 8, "rms"), BlockScaled(Normal(2.0), 8, "rms")
+    one, two = distortion_rate(unit, 2), distortion_rate(double, 2)
+    assert two.distortion == pytest.approx(4 * one.distortion, rel=1e-6)
+    assert one.bracket_bits < 1e-6
+    assert two.bracket_bits < 1e-6
+    assert shannon_lower_bound(unit, 2) <= one.lower <= one.upper < distortion_rate(Normal(), 2).lower
+
+
+def test_blocks_over_their_rms_have_weights_and_no_atoms():
+    law = BlockScaled(Laplace(), 16, "rms")
+    limit = distortion_rate(law, 2)
+    assert limit.bracket_bits < 1e-6
+    assert law_atoms(law)[0].size == 0
+    assert evaluate(ScalarQuantiser(np.linspace(-2.5, 2.5, 15)), law).gap_bits > 0
+    assert distortion_rate(law, 6).upper == pytest.approx(linder_zamir(law, 6), rel=0.01)
 
 
 def test_dividing_by_a_statistic_of_the_block_gives_away_little_at_low_rate_and_gains_at_high_rate():

@@ -27,6 +27,7 @@ _LENGTH = 1.0  # length of a cell in kernel widths
 _SPACING = 0.5  # distance of the first outputs in kernel widths; at 1.0 ripples of 1e-8 remain
 _MOST_CELLS = 40_000  # some seconds and 1 GB
 _EMPTY = 1e-16  # mass of a panel that gets no cell
+_FAINT = 1e-12  # mass that a panel would have at a density that tells nothing of its weight
 _CERTAIN = 1e-9  # density relative to its largest in a panel from which on a weight is not rounding
 
 
@@ -128,10 +129,9 @@ def _nodes(cells: Cells, order: int) -> tuple[FloatArray, FloatArray, FloatArray
     masses[atom] = cells.letters.masses[which, None] * (weights / 2)
     rho[atom] = cells.letters.weights[which, None]
     panel = np.repeat(cells.panel[~atom], order)
-    plain, weighted = cells.letters.densities(panel, points[~atom].ravel())
-    ratio = np.where(plain > 0, weighted / np.where(plain > 0, plain, 1.0), 0.0)
+    plain, weights = _weights(cells.letters, panel, points[~atom].ravel())
     masses[~atom] *= plain.reshape(-1, order)
-    rho[~atom] = ratio.reshape(-1, order)
+    rho[~atom] = weights.reshape(-1, order)
     gains = np.sqrt(2 * cells.slope * rho)
     return points.ravel(), masses.ravel(), gains.ravel()
 
@@ -161,13 +161,35 @@ def weighted_cells(letters: Letters, slope: float) -> Cells:
 def _largest_weights(letters: Letters) -> FloatArray:
     """Largest weight in each panel; NaN where a panel holds nothing that counts."""
     length = letters.upper - letters.lower
+    empty = length * _panel_weights(letters)[0] <= _EMPTY
+    return np.where(empty, np.nan, _panel_weights(letters)[3])
+
+
+@lru_cache(maxsize=64)
+def _panel_weights(letters: Letters) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Of each panel: largest density, the density that is no rounding, least and largest weight above it."""
+    length = letters.upper - letters.lower
     x = (letters.lower + length / 2)[:, None] + length[:, None] / 2 * NODES
-    shape = x.shape
-    plain, weighted = letters.densities(np.repeat(np.arange(shape[0]), shape[1]), x.ravel())
-    plain, weighted = plain.reshape(shape), weighted.reshape(shape)
-    certain = plain > _CERTAIN * plain.max(axis=1, initial=0.0, keepdims=True)
-    weights = np.where(certain, weighted / np.where(certain, plain, 1.0), 0.0).max(axis=1, initial=0.0)
-    return np.where(length * plain.mean(axis=1) > _EMPTY, weights, np.nan)
+    plain, weighted = letters.densities(np.repeat(np.arange(x.shape[0]), NODES.size), x.ravel())
+    plain, weighted = plain.reshape(x.shape), weighted.reshape(x.shape)
+    most = plain.max(axis=1, initial=0.0)
+    least = np.maximum(_CERTAIN * most, _FAINT / np.maximum(length, np.finfo(np.float64).tiny))
+    certain = plain > least[:, None]
+    ratio = weighted / np.where(certain, plain, 1.0)
+    low = np.where(certain, ratio, np.inf).min(axis=1, initial=np.inf)
+    high = np.where(certain, ratio, 0.0).max(axis=1, initial=0.0)
+    known = high > 0  # a panel of no certain weight may have that of any other
+    low[~known], high[~known] = low.min(initial=np.inf), high.max(initial=0.0)
+    return most, least, low, high
+
+
+def _weights(letters: Letters, panel: NDArray[np.int64], x: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Density and weight at points; a density that is rounding has a weight that its panel has elsewhere."""
+    _, least, low, high = (values[panel] for values in _panel_weights(letters))
+    plain, weighted = letters.densities(panel, x)
+    certain = plain > least
+    ratio = weighted / np.where(certain, plain, np.maximum(least, np.finfo(np.float64).tiny))
+    return plain, np.where(certain, ratio, np.clip(ratio, low, high))
 
 
 def _spread(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
