@@ -148,6 +148,29 @@ def _restore_even(codes: IntArray, scale: Any, first: Any, out: FloatArray) -> N
 
 
 @kernel
+def _count_up(codes: IntArray, first: Any, out: FloatArray) -> None:
+    for i in range(codes.size):
+        out[i] = out.dtype.type(codes[i]) + first
+
+
+@kernel
+def _multiply(x: FloatArray, scale: Any) -> None:
+    for i in range(x.size):
+        x[i] = scale * x[i]
+
+
+@kernel
+def _restore_short(codes: IntArray, width: int, scales: FloatArray, first: Any, out: FloatArray) -> None:
+    # Converting codes wants longer loops than short blocks are: several are converted, then multiplied.
+    step = BUFFER // width * width
+    for start in range(0, codes.size, step):
+        stop = min(start + step, codes.size)
+        _count_up(codes[start:stop], first, out[start:stop])
+        for left in range(start, stop, width):
+            _multiply(out[left : min(left + width, stop)], scales[left // width])
+
+
+@kernel
 def _restore_affine(
     codes: IntArray, scale: Any, zero: Any, offset: Any, table: FloatArray, out: FloatArray
 ) -> None:
@@ -184,6 +207,10 @@ def decode_blocks(
     across = -(-columns // width)
     for row in range(codes.size // columns):
         k = _band_of(row, plane, height) * across
+        if even and width < BUFFER and not zeros.size:
+            here = slice(row * columns, (row + 1) * columns)
+            _restore_short(codes[here], width, scales[k : k + across], table[0], out[here])
+            continue
         for left in range(0, columns, width):
             here = slice(row * columns + left, row * columns + min(left + width, columns))
             if zeros.size and even:
