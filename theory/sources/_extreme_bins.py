@@ -23,6 +23,9 @@ __all__ = ["Bins", "Rings"]
 _RING, _RING_POINTS, _RING_AGREEMENT = 1.2, 14, 1e-14
 
 
+_ROWS = ("values", "low", "high", "weight", "within")
+
+
 @dataclass(frozen=True, eq=False)
 class Bins:
     """Steps, each with the value stored, its ends, its weight, and the others' extreme in it by sign."""
@@ -32,6 +35,11 @@ class Bins:
     high: FloatArray
     weight: FloatArray
     within: FloatArray  # shape (2, n), weight included: the others' extreme lies in the step
+
+    def joined(self, other: Bins) -> Bins:
+        """Both lists of bins in one."""
+        rows = [np.concatenate([getattr(self, name), getattr(other, name)], axis=-1) for name in _ROWS]
+        return Bins(*rows)
 
     def take(self, kept: FloatArray) -> Bins:
         """Some of the bins."""

@@ -81,28 +81,31 @@ class DataLaw(BlockLaw):
         places = sorted(atoms)
         columns = np.array(places).reshape(-1, 3).T
         self.atoms = BlockAtoms(columns[0].copy(), columns[1].copy(), columns[2].copy())
-        lost = steps.edges[0] if steps is not None else 0.0
-        weight = self._kept * math.exp((block_size - 1.0) * float(self._log_cdf(np.array([lost]))[0]))
-        gone = source.partial_moments(_before(-lost), lost) * weight
-        self.lost_probability, self.lost_energy = float(gone[0]), float(gone[2])
+        self._lose(float(steps.edges[0]) if steps is not None else 0.0)
         extreme = max(abs(end) for end in source.support)
         top = 1.0 if steps is None else float(np.max(np.minimum(high, extreme) / self._values))
         self.support, self.breakpoints = (-top, top), (-top, top)
 
+    def _lose(self, low: float) -> None:
+        """Elements of blocks that are stored as 0, or are 0 altogether."""
+        others = math.exp((self._size - 1.0) * float(self._log_cdf(np.array([low]))[0]))
+        gone = self._kept * others * self._source.partial_moments(_before(-low), low)
+        self.lost_probability, self.lost_energy = float(gone[0]), float(gone[2])
+
     def _log_cdf(self, m: FloatArray) -> FloatArray:
         inside = self._source.partial_moments(_before(-m), m)[0]
         with np.errstate(divide="ignore"):
-            return np.maximum(np.log(self._zeros + self._kept * inside), -1e300)
+            return np.asarray(np.maximum(np.log(self._zeros + self._kept * inside), -1e300))
 
     def _ends(
         self, plus: FloatArray, minus: FloatArray, straight: FloatArray, turned: FloatArray, signed: bool
     ) -> list[tuple[float, float, float]]:
         """Elements that set an exact scale, at +-1, and those that tie with it in the other sign."""
-        same = np.stack([straight[0] @ plus[[0, 2]].T, straight[1] @ minus[[0, 2]].T]) * self._kept
-        other = np.stack([turned[0] @ plus[[0, 2]].T, turned[1] @ minus[[0, 2]].T]) * self._kept
-        if signed:
-            return [(-1.0, *map(float, other.sum(axis=0))), (1.0, *map(float, same.sum(axis=0)))]
-        return [(-1.0, *map(float, same[1])), (1.0, *map(float, same[0]))]
+        # A row for each sign of the element: plain and weighted mass that stays, and that changes sides.
+        kept = self._kept * np.stack([straight[0] @ plus[[0, 2]].T, straight[1] @ minus[[0, 2]].T])
+        moved = self._kept * np.stack([turned[0] @ plus[[0, 2]].T, turned[1] @ minus[[0, 2]].T])
+        above, below = (kept.sum(axis=0), moved.sum(axis=0)) if signed else (kept[0], kept[1])
+        return [(-1.0, float(below[0]), float(below[1])), (1.0, float(above[0]), float(above[1]))]
 
     def density(self, u: FloatArray) -> FloatArray:
         """Raise TypeError: atoms have no density."""

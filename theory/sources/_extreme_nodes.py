@@ -154,7 +154,7 @@ class ExtremeNodes:
             f = [self.magnitude.source.pdf(np.multiply.outer(m, sign * tests)) for sign in signs]
         plain = [total[:, None] * m[:, None] * part for part in f]
         columns = [*plain, *(part * (m * m)[:, None] for part in plain), own.T, (own * m * m).T]
-        return np.nan_to_num(np.concatenate(columns, axis=1), posinf=0.0)
+        return np.asarray(np.nan_to_num(np.concatenate(columns, axis=1), posinf=0.0))
 
     def _first_edges(self) -> FloatArray:
         """Panels over all of log m where some integrand lives, cut at the breakpoints."""

@@ -106,10 +106,7 @@ class StepsLaw(TabulatedLaw):
         self.expected_square += size * top**2 * float(energy.sum())
         held = Bins(top * nodes.m, nodes.m, nodes.m, np.zeros(own.size), here)
         held = held.take(here.sum(axis=0) > 0.0)
-        bins = Bins(
-            *(np.concatenate([getattr(b, name) for b in (bins, held)]) for name in _ROWS),
-            np.concatenate([bins.within, held.within], axis=1),
-        )
+        bins = bins.joined(held)
         mass, places = nodes.own.sum(axis=1), (1.0 / top, -1.0 / top)
         energy = energy * top**2
         if self._signed:
@@ -170,7 +167,7 @@ class StepsLaw(TabulatedLaw):
         within = same * bins.within[0][:, None] + turned * bins.within[1][:, None]
         out = np.where(size <= low, within, 0.0)
         ring = (size > low) & (size <= high)
-        at = ring.any(axis=1).nonzero()[0]
+        at = np.flatnonzero(ring.any(axis=1))
         ring, size, x, same, turned = ring[at], size[at], x[at], same[at], turned[at]
         plus, minus, own = self._rings.values(at, size, ring)
         terms = same * plus + turned * minus + np.where(x > 0.0, (same + turned) * own, 0.0)
@@ -180,9 +177,6 @@ class StepsLaw(TabulatedLaw):
     @cached_property
     def _rings(self) -> Rings:
         return Rings(self._bins, self._extreme, lambda m: (self._size - 1.0) * self._magnitude.log_cdf(m))
-
-
-_ROWS = ("values", "low", "high", "weight")
 
 
 def _whole(steps: ScaleSteps, end: float) -> tuple[FloatArray, FloatArray, float]:
