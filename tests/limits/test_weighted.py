@@ -189,6 +189,14 @@ def test_too_many_cells_are_refused():
         distortion_rate(LAWS["falling"], 20)
 
 
+def test_weights_that_vary_too_much_are_refused():
+    law = Weighted(Uniform(3**-0.5), lambda x: 1e-12 + x**6)
+    with pytest.raises(
+        ValueError, match=r"the rate is too high for weights that vary so much: some letter sees"
+    ):
+        distortion_rate(law, 8)
+
+
 def test_bad_numbers_are_named():
     with pytest.raises(ValueError, match="rate must be finite and not negative, got -1"):
         distortion_rate(LAWS["absmax"], -1)

@@ -23,7 +23,7 @@ from ._weighted_kernels import weighted_mixture, weighted_rows, weighted_scan
 
 __all__ = ["WeightedTangent", "weighted_tangent"]
 
-_MOST_PAIRS = 50_000_000  # of a letter and an output: 400 MB, and seconds for each step of Newton's method
+_MOST_WORK = 3e8  # products for one Hessian: a few tenths of a second, and some hundred Hessians are usual
 _SIGHT = 8.0  # kernel widths beyond which an output is left out: exp(-32) of its height
 
 
@@ -85,9 +85,9 @@ def weighted_tangent(letters: Letters, slope: float, rounds: int) -> WeightedTan
 def _fitted(cells: Cells, points: FloatArray, start: FloatArray | None) -> FloatArray:
     x, p, gains = cells.nodes(ORDER)
     first, counts = _seen(x, gains, points)
-    if x.size * int(counts.max()) > _MOST_PAIRS:
+    if float(np.square(counts, dtype=np.float64).sum()) > _MOST_WORK:
         raise ValueError(
-            "weights must not vary so much at this rate: some letter sees "
+            "the rate is too high for weights that vary so much: some letter sees "
             f"{counts.max()} of {points.size} outputs"
         )
     rows = weighted_rows(x, gains, first, counts, points)

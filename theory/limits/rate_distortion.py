@@ -50,7 +50,8 @@ class DistortionRate:
     lower, upper : float
         Proved bracket of it.
     slope : float
-        -dD/dR, distortion per bit: what `entropy_constrained` calls slope.
+        -dD/dR, distortion per bit: what `entropy_constrained` calls slope.  NaN at rate 0 where errors are
+        weighted.
     method : str
         "closed form" or "test channel and dual bound".
     tangents : int
@@ -108,7 +109,9 @@ class RateDistortion:
 def distortion_rate(source: Source, rate: float) -> DistortionRate:
     """Least mean squared error that any code of a rate can reach.
 
-    D(R) = min E (X - Y)^2 over all Y with I(X; Y) <= R.
+    D(R) = min E (X - Y)^2 over all Y with I(X; Y) <= R.  Where the source weights its errors, such as an element
+    divided by its block's scale, the error of a letter x counts rho(x) = (weighted density) / (density) times
+    its square, at an atom the ratio of the masses.
 
     Parameters
     ----------
@@ -130,17 +133,23 @@ def distortion_rate(source: Source, rate: float) -> DistortionRate:
         If the source is no `Source` or the rate no number.
     ValueError
         If the rate is negative, over 24, NaN or infinite, or an empirical law has over 4000 distinct
-        values.
+        values; with weighted errors also if the rate (12 bits or so on a bounded support), heavy tails or very
+        different weights would take too many cells, or the source has an atom at a place that it does not name
+        in its breakpoints.
 
     Notes
     -----
+    For divided elements this is the limit of codes of whatever length that work on them one by one, without a
+    look at their scale: rho(u) = E[S^2 | U = u].  A code that spends its bits by the scale can do better.
+
     This is the limit over codes of any length and delay.  What a scalar quantiser with an ideal entropy code
     reaches is `entropy_constrained`, up to 0.2546 bit above.
 
     References
     ----------
     Blahut (1972), Computation of channel capacity and rate-distortion functions; Csiszar (1974), On an
-    extremum problem of information theory; Rose (1994), A mapping approach to rate-distortion computation and
+    extremum problem of information theory; Berger (1971), Rate Distortion Theory, for any measure of distortion,
+    input-weighted ones included; Rose (1994), A mapping approach to rate-distortion computation and
     analysis.
 
     Examples
