@@ -73,7 +73,12 @@ class Rings:
         self._at = np.cumsum(self._narrow) - 1
 
     def _exactly(self, size: FloatArray, high: FloatArray) -> FloatArray:
-        return np.append(self._extreme.between(size, high), np.exp(self._log_power(size))[None], axis=0)
+        own = np.exp(self._log_power(size))
+        if self._extreme.even:  # one question about each size, and one about each end
+            ends, at = np.unique(high, return_inverse=True)
+            half = 0.5 * np.maximum(np.exp(self._log_power(ends))[at] - own, 0.0)
+            return np.stack([half, half, own])
+        return np.append(self._extreme.between(size, high), own[None], axis=0)
 
     def values(self, at: IntArray, size: FloatArray, ring: NDArray[np.bool]) -> FloatArray:
         """All three for rows of sizes in the bins `at`, where `ring` says so; shape (3, *size.shape)."""
