@@ -1,0 +1,151 @@
+"""Fisher information against gradients formed one token at a time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from bitlaw.llm.activations import activation_moments
+from bitlaw.llm.fisher import Fisher, _sample, fisher_information
+from bitlaw.llm.models import LanguageModel, weight_tensors
+from bitlaw.llm.text import Sequences
+
+
+def token_gradients(language_model: LanguageModel, tokens: torch.Tensor, name: str, targets: torch.Tensor):
+    """Sum over positions of squared gradients, from a copy of the weight for every position."""
+    model, copies = language_model.model, []
+    weight = dict(model.named_parameters())[name]
+
+    def own_weight(module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
+        flat = inputs[0].reshape(-1, *inputs[0].shape[2:])
+        change = torch.zeros(len(flat), *weight.shape, requires_grad=True)
+        copies.append(change)
+        if isinstance(module, nn.Embedding):
+            return output + change[torch.arange(len(flat)), flat].reshape(output.shape)
+        return output + torch.einsum("toi,ti->to", change, flat).reshape(output.shape)
+
+    hooks = [
+        m.register_forward_hook(own_weight) for m in model.modules() if getattr(m, "weight", None) is weight
+    ]
+    try:
+        with torch.enable_grad():
+            logits = model(input_ids=tokens, use_cache=False).logits[:, :-1].float()
+            functional.cross_entropy(
+                logits.reshape(-1, logits.shape[-1]), targets, reduction="sum"
+            ).backward()
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return sum(change.grad.square().sum(0) for change in copies)
+
+
+@pytest.mark.parametrize("kind", ["text", "sampled"])
+@pytest.mark.parametrize("which", ["embed_tokens", "v_proj", "down_proj", "lm_head"])
+def test_diagonals_are_squared_token_gradients(
+    tiny: LanguageModel, sequences: Sequences, kind: str, which: str
+) -> None:
+    few = Sequences(sequences.tokens[:2, :8], "few")
+    found = fisher_information(tiny, few, targets=kind, batch=2)
+    name = next(w.name for w in weight_tensors(tiny.model) if which in w.name)
+    targets = few.tokens[:, 1:].reshape(-1)
+    if kind == "sampled":
+        with torch.no_grad():
+            logits = tiny.model(input_ids=few.tokens, use_cache=False).logits[:, :-1].float()
+        targets = _sample(logits.reshape(-1, logits.shape[-1]), 0)
+    expected = token_gradients(tiny, few.tokens, name, targets) / found.tokens
+    torch.testing.assert_close(found.diagonals[name], expected, rtol=1e-5, atol=1e-5 * float(expected.max()))
+
+
+def test_targets_are_drawn_from_the_predictions() -> None:
+    logits = torch.log(torch.tensor([0.1, 0.2, 0.7])).repeat(20_000, 1)
+    share = torch.bincount(_sample(logits, 0), minlength=3) / 20_000
+    error = (torch.tensor([0.09, 0.16, 0.21]) / 20_000).sqrt()
+    assert ((share - torch.tensor([0.1, 0.2, 0.7])).abs() < 4 * error).all()
+
+
+def test_an_interrupted_run_goes_on_with_the_same_result(
+    tiny: LanguageModel, sequences: Sequences, tmp_path: Path
+) -> None:
+    path = tmp_path / "fisher.safetensors"
+    whole = fisher_information(tiny, sequences, batch=4)
+
+    def interrupt(done: int, total: int) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fisher_information(tiny, sequences, batch=4, resume=path, progress=interrupt)
+    assert Fisher.load(path).tokens < whole.tokens
+    resumed = fisher_information(tiny, sequences, batch=4, resume=path)
+    assert resumed.tokens == whole.tokens
+    assert all(torch.equal(resumed.diagonals[k], whole.diagonals[k]) for k in whole.diagonals)
+
+
+def test_recomputed_activations_change_nothing(tiny: LanguageModel, sequences: Sequences) -> None:
+    few = Sequences(sequences.tokens[:2], "few")
+    plain, recomputed = (fisher_information(tiny, few, checkpointing=value) for value in (False, True))
+    assert all(torch.equal(plain.diagonals[k], recomputed.diagonals[k]) for k in plain.diagonals)
+    assert not tiny.model.training
+
+
+def test_experts_and_routers_are_seen() -> None:
+    from transformers import MixtralConfig, MixtralForCausalLM
+
+    torch.manual_seed(0)
+    config = MixtralConfig(
+        vocab_size=32,
+        hidden_size=16,
+        intermediate_size=24,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        num_local_experts=4,
+    )
+    model = MixtralForCausalLM(config).eval().requires_grad_(False)
+    experts = LanguageModel("experts", model, None)  # type: ignore[arg-type]
+    sequences = Sequences(torch.randint(0, 32, (4, 12)), "random")
+    found = fisher_information(experts, sequences)
+    sums = {name: float(value.sum()) for name, value in found.diagonals.items()}
+    assert all(value > 0 for value in sums.values()), sums
+    moments = activation_moments(experts, sequences, full=True)
+    name = next(name for name in moments.moments if name.endswith("gate_up_proj"))
+    assert moments.moments[name].shape == (4, 16, 16)
+    assert sum(moments.tokens[name]) == 2 * 4 * 12  # each token goes to two experts
+
+
+def test_moments_are_those_of_the_inputs(tiny: LanguageModel, sequences: Sequences) -> None:
+    diagonal = activation_moments(tiny, sequences, batch=3).moments
+    full = activation_moments(tiny, sequences, full=True, batch=10).moments
+    for name, value in full.items():
+        torch.testing.assert_close(value.diagonal(), diagonal[name], rtol=1e-5, atol=1e-7)
+        assert float(torch.linalg.eigvalsh(value.double()).min()) > -1e-6 * float(value.diagonal().max())
+    states: list[torch.Tensor] = []
+    layer = tiny.model.model.layers[1].mlp.down_proj
+    hook = layer.register_forward_pre_hook(lambda _, inputs: states.append(inputs[0]))
+    with torch.no_grad():
+        tiny.model(input_ids=sequences.tokens)
+    hook.remove()
+    rows = states[0].reshape(-1, states[0].shape[-1]).double()
+    expected = (rows.T @ rows / len(rows)).float()
+    torch.testing.assert_close(full["model.layers.1.mlp.down_proj.weight"], expected, rtol=1e-4, atol=1e-8)
+
+
+def test_wrong_input_is_refused(tiny: LanguageModel, sequences: Sequences, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="targets must be 'sampled' or 'text', got 'drawn'"):
+        fisher_information(tiny, sequences, targets="drawn")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="batch must be at least 1"):
+        fisher_information(tiny, sequences, batch=0)
+    with pytest.raises(ValueError, match="batch must be at least 1"):
+        activation_moments(tiny, sequences, batch=0)
+    damaged = tmp_path / "damaged"
+    damaged.write_bytes(b"nothing of the kind")
+    with pytest.raises(ValueError, match="damaged"):
+        Fisher.load(damaged)
+    other = tmp_path / "other"
+    Fisher({"x": torch.zeros(2, 2)}, 3, "sampled").save(other)
+    with pytest.raises(ValueError, match="belongs to another model or other targets"):
+        fisher_information(tiny, sequences, resume=other)
