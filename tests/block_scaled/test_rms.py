@@ -208,3 +208,16 @@ def test_the_public_law_answers_through_this_one():
     )
     assert public.cdf(0.0) == pytest.approx(0.5, abs=1e-14)
     assert public.ppf(public.cdf(1.3)) == pytest.approx(1.3, rel=1e-12)
+
+
+@pytest.mark.parametrize("zeros", [0.0, 0.1, 0.5])
+@pytest.mark.parametrize("size", [2, 8, 32])
+def test_stored_lost_and_taken_out_elements_are_all_there_are(size: int, zeros: float) -> None:
+    steps = ScaleSteps([0.5, 0.8, 1.2, np.inf], [0.7, 1.0, 1.4])
+    law = BlockScaled(Laplace(), size, "rms", steps=steps, zeros=zeros)
+    assert float(law.probability(-np.inf, np.inf)) + law.lost_probability == pytest.approx(1.0, abs=1e-9)
+
+
+def test_groups_of_rms_scales_are_refused() -> None:
+    with pytest.raises(ValueError, match="group needs a scale by the largest magnitude, got rms"):
+        BlockScaled(Normal(), 16, "rms", steps=ScaleSteps([0.5, 1.0], [1.0]), group=4)

@@ -39,7 +39,7 @@ class StepTable:
     breakpoints : tuple of float
         Places u > 0 where the densities are not analytic.
     lost_energy, lost_probability : float
-        Of elements in blocks below the first step, elements taken out included.
+        Of elements in blocks below the first step, those taken out not counted.
     """
 
     def __init__(self, elements: Elements, size: int, steps: ScaleSteps, zeros: float) -> None:
@@ -56,9 +56,9 @@ class StepTable:
         kept &= share > 0.0
         self._low, self._high, self._values = low[kept], high[kept], values[kept]
         self._share = share[kept]
-        self.lost_probability = float(
-            self._total.between(np.array([-1.0]), np.array([max(self._first, 0.0)]))[0]
-        )
+        below = np.array([-1.0]), np.array([max(self._first, 0.0)])
+        lost = self._total.between(*below)[0] - zeros * self._others.between(*below)[0]
+        self.lost_probability = max(float(lost), 0.0)
         self.lost_energy = self._kept * self._lost()
         far = min(elements.folded.edges[-1], math.inf)
         ends = np.minimum(np.sqrt(self._high), far) / self._values if kept.any() else np.ones(1)

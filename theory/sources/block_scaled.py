@@ -121,6 +121,8 @@ class BlockScaled(Source):
         if self.group is not None:
             if self.steps is None:
                 raise ValueError(f"group needs steps, which say how the scales are stored; got {self.group}")
+            if self.scale == "rms":
+                raise ValueError("group needs a scale by the largest magnitude, got rms")
             object.__setattr__(self, "group", _between("group", self.group, 1.0, math.inf))
         kept = 1.0 - self.zeros
         spread = kept * (self.source.std**2 + self.zeros * self.source.mean**2)
