@@ -7,11 +7,13 @@ import pytest
 from scipy import integrate, stats
 
 from bitlaw.theory import (
+    BlockScaled,
     Empirical,
     GeneralisedNormal,
     Laplace,
     Mixture,
     Normal,
+    ScaleSteps,
     StudentT,
     Truncated,
     Uniform,
