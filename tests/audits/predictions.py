@@ -19,7 +19,7 @@ def run(count, values):
     """Distances of R and entropy in standard errors, and the relative standard error of R, for each."""
     rows = []
 
-    @settings(max_examples=count, derandomize=True, database=None)
+    @settings(max_examples=count, deadline=None, derandomize=True, database=None)
     @given(combinations())
     def audit(combination):
         found = compare(combination, predict, elements=values)

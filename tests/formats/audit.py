@@ -86,7 +86,7 @@ def combinations(
         name, outliers = draw(st.sampled_from(("uint4", "int4", "uint3"))), None
         block = draw(st.sampled_from((16, 20, 32, 64, "channel")))
         zero = draw(st.sampled_from(("integer", number_type("float16"))))
-        number = draw(st.sampled_from(("float32", "bfloat16", "float16")))
+        number, rounding = draw(st.sampled_from(("float32", "bfloat16", "float16"))), "nearest"
     scale = Scale(statistic, number_type(number), rounding, multiplier, zero=zero)
     format = Format(parse_element(name), block, scale, group, outliers)
     return Combination(format, draw(st.sampled_from(sorted(SOURCES))), 10 ** draw(st.floats(-2.0, 0.5)))

@@ -11,7 +11,7 @@ import numpy as np
 from .._typing import FloatArray
 from ..quantisers import ScalarQuantiser, evaluate
 from ._affine_prediction import affine_outcome
-from ._scale_prediction import BlockData, error_nodes, scale_steps, scaled_laws
+from ._scale_prediction import BlockData, alone_nodes, error_nodes, scale_steps, scaled_laws
 
 if TYPE_CHECKING:
     from ..sources import ScaleSteps
@@ -59,7 +59,7 @@ def block_outcome(
     origin = _origin(quantiser)
     laws = scaled_laws(data, scale, format.group, multiplier / abs(reach))
     if not laws:
-        return _unscaled(ScalarQuantiser([0.0]), data).at_code(origin, quantiser.levels)
+        return _unscaled(ScalarQuantiser(np.zeros(1)), data).at_code(origin, quantiser.levels)
     for weight, factor, law in laws:
         measured = evaluate(in_units(quantiser, factor * multiplier / reach), law)
         probabilities = measured.probabilities[:: 1 if reach > 0 else -1].copy()
@@ -91,13 +91,13 @@ def _alone(
     steps = None if group is not None else scale_steps(data, scale, ratio)
     if steps is not None:
         return _alone_in_steps(data, quantiser, math.copysign(ratio, reach), scale.statistic, steps)
-    number, rounding = (scale.number, scale.rounding) if group is None else (group.number, group.rounding)
+    nodes = error_nodes(scale.number, scale.rounding) if group is None else alone_nodes(scale, group)
     signs, masses, squares = _sides(data, scale.statistic)
     total = Outcome(0.0, np.zeros(quantiser.levels))
-    for weight, factor in error_nodes(number, rounding):
+    for weight, factor in nodes:
         codes = quantiser.encode(signs * reach / (multiplier * factor))
         error = (1.0 - signs * factor * multiplier / reach * quantiser.codepoints[codes]) ** 2 @ squares
-        probabilities = np.bincount(codes, masses, quantiser.levels)
+        probabilities = np.bincount(codes, masses, quantiser.levels).astype(np.float64)
         total = total.plus(Outcome(weight * float(error), weight * probabilities))
     return total.plus(_zeros(data, quantiser))
 

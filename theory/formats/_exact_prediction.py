@@ -12,7 +12,7 @@ from scipy import optimize
 from .._typing import FloatArray
 from ._block_prediction import Outcome, block_outcome
 from ._plan import multiplier_of, nominal_size, quantiser_of, reach_of
-from ._scale_prediction import FINE_MANTISSA, BlockData, error_nodes
+from ._scale_prediction import FINE_MANTISSA, LARGEST, BlockData, error_nodes, scale_steps
 from .number_types import number_type
 from .scale_search import TENSOR_FACTORS
 
@@ -61,7 +61,10 @@ def exact_outcome(format: Format, kept: Kept, layout: Layout, shape: tuple[int, 
     reach = reach_of(format, size)
     multiplier = multiplier_of(format, reach)
     blocks = [
-        (part.elements / layout.elements, BlockData(kept.source, kept.zeros, part.size, part.group))
+        (
+            part.elements / layout.elements,
+            BlockData(kept.source, kept.zeros, min(part.size, LARGEST), part.group),
+        )
         for part in layout.parts
     ]
 
@@ -80,23 +83,34 @@ def exact_outcome(format: Format, kept: Kept, layout: Layout, shape: tuple[int, 
         found.distortion + kept.distortion,
         found.probabilities,
         multiplier * factor,
-        approximations=tuple(_assumed(format, layout)),
+        approximations=tuple(_assumed(format, layout, kept, multiplier * factor / abs(reach))),
     )
 
 
-def _assumed(format: Format, layout: Layout) -> Iterator[str]:
-    group = format.group
+def _assumed(format: Format, layout: Layout, kept: Kept, ratio: float) -> Iterator[str]:
+    scale, group = format.scale, format.group
     grouped = group is not None and any(part.group > 1 for part in layout.parts)
     if group is not None and grouped and len(error_nodes(group.number, group.rounding)) > 1:
-        yield (
-            f"The mantissa of the outer scales ({group.number}) is taken as spread evenly over an octave of "
-            "its logarithm."
-        )
+        yield f"The mantissas of outer scales ({group.number}) are taken as spread evenly over an octave."
     if grouped and any(part.size == 1 for part in layout.parts):
         yield "Blocks of one element in a group are taken as blocks of two."
-    outliers = format.outliers
-    if outliers is not None and outliers.fraction is not None and layout.elements < _LARGE:
+    directed = scale.rounding != "nearest" and len(error_nodes(scale.number, scale.rounding)) > 1
+    if directed and group is None and _spread(format, layout, kept, ratio):
+        yield f"The mantissas of scales ({scale.number}) are taken as spread evenly over an octave."
+    if any(part.size > LARGEST for part in layout.parts):
+        yield f"Blocks of more than {LARGEST:,} elements are taken as that large."
+    if scale.statistic == "rms" and kept.source.discrete:
+        yield "The squares of data are put into bins for the law of their sums, which tells 1e-4 of R."
+    if format.outliers is not None and layout.elements < _LARGE:
         yield "Outliers are taken as the elements beyond a fixed magnitude, whatever the tensor's own largest are."
+
+
+def _spread(format: Format, layout: Layout, kept: Kept, ratio: float) -> bool:
+    """Whether scales have so many numbers that they are not told apart."""
+    if format.scale.statistic in ("minmax", "none"):
+        return format.scale.statistic == "minmax" and format.scale.number.mantissa_bits >= FINE_MANTISSA
+    parts = (BlockData(kept.source, kept.zeros, min(part.size, LARGEST), 1.0) for part in layout.parts)
+    return any(scale_steps(data, format.scale, ratio) is None for data in parts)
 
 
 def _smooth(format: Format) -> Format:

@@ -33,7 +33,7 @@ def rescaled(source: Source, std: float | None) -> Source:
 @lru_cache(maxsize=128)
 def _times(source: Source, factor: float) -> Source:
     if isinstance(source, ScaleFamily):
-        return replace(source, std=source.std * factor)
+        return replace(source, std=source.std * factor)  # type: ignore[type-var]
     if isinstance(source, Mixture):
         return Mixture([_times(part, factor) for part in source.components], source.weights)
     if isinstance(source, Truncated):

@@ -4,7 +4,8 @@ The scale s = k M of a statistic M is rounded to a number type; in units of M th
 A type of few numbers is described number by number (`ScaleSteps`), which is exact.  A type of fine mantissa
 moves the scale by a relative error d that is small and independent of the rest for all that can be told (the
 mantissa of M is spread over very many steps), so that what is predicted is averaged over d instead: two nodes
-with the mean and the variance of d, exact up to d^3.  Outer scales are treated in the second way.
+with the mean and the variance of d, exact up to d^3, or more where it has a direction.  Outer scales are
+treated in the second way.
 """
 
 from __future__ import annotations
@@ -25,24 +26,38 @@ if TYPE_CHECKING:
     from .number_types import NumberType
     from .scaling import GroupedScale, Rounding, Scale
 
-__all__ = ["FINE_MANTISSA", "BlockData", "Nodes", "error_nodes", "scale_steps", "scaled_laws"]
+__all__ = [
+    "FINE_MANTISSA",
+    "LARGEST",
+    "BlockData",
+    "Nodes",
+    "alone_nodes",
+    "error_nodes",
+    "scale_steps",
+    "scaled_laws",
+]
 
 # Stored numbers that are told apart, where the statistic usually lies, before a type counts as fine: there are
-# so many then that its mantissa is spread over an octave or more, and each of them costs time.
-_MOST_STEPS = 300
+# so many then that its mantissa is spread over an octave or more, and each of them costs time.  The largest
+# element of a block lies near a threshold as soon as scales move, which few nodes do not see: absmax has more.
+_MOST_STEPS = {"absmax": 1500, "signmax": 1500, "rms": 300}
 # Below this a relative error of the scale is not told from none: its effect is of second order, or 1e-7 and
 # less where rounding has a direction.
 _NEGLIGIBLE = 2.0**-21
-# Probability, and part of E[X^2], that lie outside the interval a statistic is sought in, and outside the one
-# where its steps are told apart; further out they are at least a factor of `_COARSE` wide.
-_OUTER, _INNER = (1e-12, 1e-13), (1e-3, 1e-8)
+# Probability, and part of E[X^2], that lie outside the interval a statistic is sought in, outside the one where
+# its steps are told apart (further out they are at least a factor of `_COARSE` wide), and outside the one in
+# which it usually lies.
+_OUTER, _INNER, _USUAL = (1e-12, 1e-13), (1e-5, 1e-10), (1e-3, 1e-8)
 _COARSE = 1.03
+LARGEST = 1 << 32  # elements of a block that have a law
 _MARGIN = 1e-9  # relative error of an outer scale of the finest types: only its sign tells
 # Standard deviations that a mean of squares strays from its mean, at most, for the probabilities above.
 _DEVIATIONS = 8.0
 # Mantissa bits from which the two nodes serve, and nodes for each mantissa step of a coarser type.
 FINE_MANTISSA = 5
 _NODES = 4
+# Nodes for rounding in one direction, which moves the largest element across its neighbours' thresholds.
+_DIRECTED = 8
 
 
 @dataclass(frozen=True)
@@ -66,13 +81,7 @@ def scaled_laws(
     `ratio` is k in s = k M.  There is no law where all scales are stored as zero.
     """
     if group is not None and data.group == 1:
-        # Alone in its group a block is stored as the largest number, or what the outer scale makes of that.
-        largest, number = scale.number.largest, scale.number
-        nodes = [
-            (weight, factor * float(number.round(largest / factor, scale.rounding)) / largest)
-            for weight, factor in _outer_nodes(group)
-        ]
-        return _moved(data, scale, tuple(nodes))
+        return _moved(data, scale, alone_nodes(scale, group))
     if group is None:
         steps = scale_steps(data, scale, ratio)
         if steps is None:
@@ -80,7 +89,7 @@ def scaled_laws(
         if steps.edges[0] >= statistic_range(data, scale.statistic, *_OUTER)[1]:
             return []
         return [(1.0, 1.0, _law(data.source, data.zeros, data.size, scale.statistic, steps, None))]
-    if _is_fine(scale.number, *_group_range(data, scale)):
+    if _is_fine(scale.number, *_group_range(data, scale), _MOST_STEPS[scale.statistic]):
         return _moved(data, scale, error_nodes(scale.number, scale.rounding))
     laws = []
     nodes = _outer_nodes(group) if scale.rounding == "down" else error_nodes(group.number, group.rounding)
@@ -102,17 +111,18 @@ def _law(
     source: Source, zeros: float, size: int, statistic: str, steps: ScaleSteps | None, group: float | None
 ) -> Source:
     """Remembered: formats with one way of scaling share the integrals that a law prepares."""
-    return BlockScaled(source, size, statistic, steps=steps, zeros=zeros, group=group)  # type: ignore[arg-type]
+    return BlockScaled(source, size, statistic, steps=steps, zeros=zeros, group=group)
 
 
 def scale_steps(data: BlockData, scale: Scale, ratio: float) -> ScaleSteps | None:
     """Staircase of the stored scale in units of the data, or None where the type is fine there."""
     number, (low, high) = scale.number, statistic_range(data, scale.statistic, *_OUTER)
-    bulk = statistic_range(data, scale.statistic, *_INNER)
-    if _is_fine(number, bulk[0] * ratio, bulk[1] * ratio):
+    usual = statistic_range(data, scale.statistic, *_USUAL)
+    if _is_fine(number, usual[0] * ratio, usual[1] * ratio, _MOST_STEPS[scale.statistic]):
         return None
     edges, values = number.steps(low * ratio, high * ratio, scale.rounding)
-    return _staircase(*_thinned(edges, values, bulk[0] * ratio, bulk[1] * ratio), number, ratio)
+    inner = statistic_range(data, scale.statistic, *_INNER)
+    return _staircase(*_thinned(edges, values, inner[0] * ratio, inner[1] * ratio), number, ratio)
 
 
 def _thinned(edges: FloatArray, values: FloatArray, low: float, high: float) -> tuple[FloatArray, FloatArray]:
@@ -130,6 +140,18 @@ def _group_steps(data: BlockData, scale: Scale, factor: float) -> ScaleSteps:
     low, high = _group_range(data, scale)
     edges, values = scale.number.steps(low, high, scale.rounding)
     return _staircase(edges, values, scale.number, high / factor)
+
+
+def alone_nodes(scale: Scale, group: GroupedScale) -> Nodes:
+    """Relative errors of the scale of a block that is alone in its group.
+
+    It is stored as the largest number, or what the outer scale makes of that.
+    """
+    largest, number = scale.number.largest, scale.number
+    return tuple(
+        (weight, factor * float(number.round(largest / factor, scale.rounding)) / largest)
+        for weight, factor in _outer_nodes(group)
+    )
 
 
 def _outer_nodes(group: GroupedScale) -> Nodes:
@@ -190,12 +212,12 @@ def _least_rms(data: BlockData, places: FloatArray, rare: float) -> float:
     return math.sqrt(max(float(squares.max()), float(places[0]) ** 2))
 
 
-def _is_fine(number: NumberType, low: float, high: float) -> bool:
+def _is_fine(number: NumberType, low: float, high: float, most: int) -> bool:
     """Whether a type is taken as fine between two numbers: normal there, and of too many numbers to count."""
     smallest_normal = number.smallest * 2.0**number.mantissa_bits
     if low < smallest_normal or high > number.largest or number.mantissa_bits < FINE_MANTISSA:
         return False
-    return math.log2(high / low) * 2.0**number.mantissa_bits > _MOST_STEPS
+    return math.log2(high / low) * 2.0**number.mantissa_bits > most
 
 
 @lru_cache(maxsize=64)
@@ -210,12 +232,17 @@ def error_nodes(number: NumberType, rounding: Rounding) -> Nodes:
     if number.mantissa_bits < FINE_MANTISSA:
         return _coarse_nodes(number, rounding)
     # With mantissa f in [1, 2): d = step e / f, e uniform over an interval of length 1.
-    mean_of_inverse, mean_of_square = 0.5 / math.log(2.0), 0.375 / math.log(2.0)
-    centre = {"nearest": 0.0, "up": 0.5, "down": -0.5}[rounding]
-    mean = step * centre * mean_of_inverse
-    second = step**2 * (centre**2 + 1.0 / 12.0) * mean_of_square
-    spread = math.sqrt(second - mean**2)
-    return ((0.5, 1.0 + mean - spread), (0.5, 1.0 + mean + spread))
+    if rounding == "nearest":
+        spread = step * math.sqrt(0.375 / math.log(2.0) / 12.0)
+        return ((0.5, 1.0 - spread), (0.5, 1.0 + spread))
+    direction = 1.0 if rounding == "up" else -1.0
+    places, weights = np.polynomial.legendre.leggauss(_DIRECTED)
+    octave, shares = np.polynomial.legendre.leggauss(_NODES)
+    return tuple(
+        (weight * share / 4.0, 1.0 + direction * step * (place + 1.0) / 2.0 / 2.0 ** ((exponent + 1.0) / 2.0))
+        for place, weight in zip(places.tolist(), weights.tolist(), strict=True)
+        for exponent, share in zip(octave.tolist(), shares.tolist(), strict=True)
+    )
 
 
 def _coarse_nodes(number: NumberType, rounding: Rounding) -> Nodes:
