@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import UsageError
 
-__all__ = ["check_target", "make_folder", "write_file"]
+__all__ = ["check_target", "make_folder", "part_of", "write_file"]
 
 
 def check_target(path: str | None, force: bool) -> Path | None:
@@ -47,9 +49,16 @@ def write_file(path: Path, content: str | bytes) -> None:
     if path.exists() and not path.is_file():  # a device or a pipe cannot be replaced
         path.write_bytes(data)
         return
+    with part_of(path) as part:
+        part.write_bytes(data)
+
+
+@contextmanager
+def part_of(path: Path) -> Iterator[Path]:
+    """Path beside a file's place, to be written; it is moved there at the end, and removed after an error."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        part.write_bytes(data)
+        yield part
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

@@ -18,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 
 from .tensor_info import AnyArray, TensorFileError, TensorInfo, reason_to_skip
 
-__all__ = ["iterate_safetensors", "list_safetensors", "shard_paths"]
+__all__ = ["dtype_codes", "iterate_safetensors", "list_safetensors", "read_header", "shard_paths"]
 
 _PREFIX = 8  # bytes of the little-endian header length that opens every file
 
@@ -42,8 +42,13 @@ _DTYPES: dict[str, np.dtype[np.generic]] = {
 }
 
 
-def _header(path: Path) -> tuple[dict[str, Any], int]:
-    """Entries of the checked header, and the position of the first value."""
+def dtype_codes() -> dict[np.dtype[np.generic], str]:
+    """Give the codes of the types that a header knows."""
+    return {dtype.newbyteorder("="): code for code, dtype in _DTYPES.items()}
+
+
+def read_header(path: Path) -> tuple[dict[str, Any], int]:
+    """Read the entries of the checked header, and the position of the first value."""
     try:
         with safe_open(path, framework="np"):
             pass
@@ -72,14 +77,14 @@ def _list_entry(path: Path, name: str, entry: dict[str, Any]) -> TensorInfo:
 
 def list_safetensors(path: Path) -> list[TensorInfo]:
     """List the tensors of one .safetensors file, in the order of their bytes, from the header alone."""
-    entries, _ = _header(path)
+    entries, _ = read_header(path)
     ordered = sorted(entries.items(), key=lambda item: (item[1]["data_offsets"], item[0]))
     return [_list_entry(path, name, entry) for name, entry in ordered]
 
 
 def iterate_safetensors(path: Path, infos: list[TensorInfo]) -> Iterator[tuple[str, AnyArray]]:
     """Read the named tensors one after the other."""
-    entries, origin = _header(path)
+    entries, origin = read_header(path)
     for info in infos:
         yield info.name, _read_entry(info, entries[info.name], origin)
 

@@ -27,6 +27,8 @@ from .names import FORMAT_NAMES
 from .number_types import NumberType, number_type
 from .outliers import Outliers, parse_outliers
 from .prediction import Prediction, predict
+from .recommendation import Recommendation, recommend
+from .relative_error import relative_error
 from .rotation import Rotation, parse_rotation
 from .scaling import GroupedScale, Scale
 from .spec import parse_format
@@ -52,6 +54,7 @@ __all__ = [
     "PowerOfTwo",
     "Prediction",
     "Published",
+    "Recommendation",
     "Rotation",
     "Scale",
     "StudentFloat",
@@ -68,4 +71,6 @@ __all__ = [
     "parse_rotation",
     "predict",
     "quantise",
+    "recommend",
+    "relative_error",
 ]
