@@ -127,6 +127,7 @@ def compare(combination, predict, elements=1 << 17):
     ratio = errors.sum() / squares.sum()
     residual = errors - ratio * squares
     spread = math.sqrt(residual.var() / residual.size) / squares.mean()
+    spread = math.hypot(spread, 2 * found.R * found.standard_error)
     spread = max(spread, 1e-9 * ratio)  # a format that restores zeros has the same error everywhere
     return Comparison(
         (found.R**2 - ratio) / spread,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["affine_outcome", "is_affine"]
 
 # Probability that a block lies on one side of zero, which an integer zero point cannot represent.
-_ONE_SIDED = 1e-7
+_ONE_SIDED = 3e-6
 _EXACT_BITS = 32  # number types of as many bits are not told from exact
 
 

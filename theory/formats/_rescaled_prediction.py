@@ -11,6 +11,8 @@ from ..sources.scale_family import ScaleFamily
 
 __all__ = ["rescaled"]
 
+_LARGEST = 1e100  # squares, and magnitudes far out in the tail, must stay in the range of float64
+
 
 def rescaled(source: Source, std: float | None) -> Source:
     """Law of a multiple of X with the given standard deviation; the source itself where there is none.
@@ -20,13 +22,13 @@ def rescaled(source: Source, std: float | None) -> Source:
     TypeError
         If the source is none, or of a kind that is not known how to scale.
     ValueError
-        If std is not positive and finite.
+        If std is not positive and finite, or beyond 1e-100 to 1e100.
     """
     if not isinstance(source, Source):
         raise TypeError(f"source must be a Source, such as Normal(), got {source!r}")
-    if std is None:
-        return source
-    wanted = check_positive("std", std)
+    wanted = source.std if std is None else check_positive("std", std)
+    if not 1 / _LARGEST <= wanted <= _LARGEST:
+        raise ValueError(f"std must be between {1 / _LARGEST:g} and {_LARGEST:g}, got {wanted:g}")
     return source if wanted == source.std else _times(source, wanted / source.std)
 
 

