@@ -20,7 +20,9 @@ from .output import note
 __all__ = ["build_parser", "main"]
 
 # Modules of this package, imported when they are wanted: an interrupt meanwhile is handled like any other.
-_COMMANDS = ("design", "tables", "check", "fit", "limits", "figures", "report")
+_COMMANDS = (
+    *("design", "tables", "check", "fit", "limits", "predict", "quantise", "recommend", "figures", "report"),
+)
 
 _EXAMPLES = f"""\
 {EXAMPLES_HEADING}

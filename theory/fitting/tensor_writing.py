@@ -16,12 +16,13 @@ from typing import IO, Any
 import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
 
 from .safetensors_files import dtype_codes, read_header
 from .tensor_files import iterate_tensors, list_tensors
 from .tensor_info import TensorFileError
 
-__all__ = ["copy_tensors", "write_tensors"]
+__all__ = ["copy_tensors", "other_tensors", "write_tensors"]
 
 Change = Callable[[str, NDArray[Any]], NDArray[Any]]
 
@@ -59,6 +60,29 @@ def copy_tensors(path: Path, target: Path, change: Mapping[str, object], changed
     copiers = {".npy": _copy_npy, ".npz": _copy_npz, ".safetensors": _copy_safetensors}
     with target.open("wb") as stream:
         copiers[path.suffix](path, stream, change, changed)
+
+
+def other_tensors(path: Path) -> dict[str, NDArray[Any]]:
+    """Tensors that `iterate_tensors` passes over: integers, booleans, complex numbers.
+
+    Raises
+    ------
+    TensorFileError
+        If one is no array of numbers (packed codes, pickles, other members of an archive).
+    """
+    skipped = [info for info in list_tensors(path) if info.skipped is not None]
+    found: dict[str, NDArray[Any]] = {}
+    if not skipped:
+        return found
+    opened = safe_open(path, framework="np") if path.suffix == ".safetensors" else np.load(path)
+    with opened as tensors:
+        read = tensors.get_tensor if path.suffix == ".safetensors" else tensors.__getitem__
+        for info in skipped:
+            try:
+                found[info.name] = np.asarray(read(info.name))
+            except (KeyError, TypeError, ValueError, AttributeError, SafetensorError) as error:
+                raise TensorFileError(path, f"tensor {info.name!r} cannot be copied ({error})") from error
+    return found
 
 
 def write_tensors(target: Path, arrays: Mapping[str, NDArray[Any]], kind: str) -> None:

@@ -80,6 +80,7 @@ def neighbours(format: Format, laws: Sequence[Source]) -> list[tuple[str, Format
     changed = [
         *((f"block={block}", replace(format, block=block)) for block in _beside(format.block)),
         *(_scale_change(format, scale, group) for scale, group in _scales(format.element)),
+        *_unsearched(format),
         *((str(e), replace(format, element=e)) for e in _of_width(format.element.bits, laws)),
     ]
     return [(what, other) for what, other in changed if other != format and _sensible(other)]
@@ -158,9 +159,16 @@ def _scales(element: Element) -> list[tuple[Scale, GroupedScale | None]]:
 
 
 def _scale_change(format: Format, scale: Scale, group: GroupedScale | None) -> tuple[str, Format]:
-    scaled = replace(format, scale=scale, group=group)
+    """The format with another scale, still searched if its own is."""
+    search = format.scale.search if format.block != "tensor" else scale.search
     number = f":{scale.number}" if scale.number != _FINE or format.scale.number != _FINE else ""
-    return f"scale={scale.statistic}{number}{',group=tensor' if group else ''}", scaled
+    what = f"scale={scale.statistic}{number}{',group=tensor' if group else ''}"
+    return what, replace(format, scale=replace(scale, search=search), group=group)
+
+
+def _unsearched(format: Format) -> list[tuple[str, Format]]:
+    plain = replace(format, scale=replace(format.scale, search="none"))
+    return [("search=none", plain)] if format.scale.search == "block" else []
 
 
 def _beside(block: Block) -> tuple[Block, ...]:

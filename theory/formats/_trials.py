@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from ..sources import Source
     from .format import Format
 
-__all__ = ["Trial", "drawn", "measured", "sample_of"]
+__all__ = ["SCREENED", "Trial", "drawn", "measured", "sample_of"]
 
 # Elements on which candidates are compared: all see the same, so that R of one against another is known to
 # better than a thousandth; each takes milliseconds.
-_SCREENED = 1 << 18
+SCREENED = 1 << 18
 _SEED = 20_251_122
 
 
@@ -68,16 +68,16 @@ def measured(format: Format, arrays: Sequence[NDArray[Any]], shapes: Sequence[tu
     )
 
 
-def sample_of(arrays: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
-    """Rows of each array, evenly spaced, together about as many elements as candidates are compared on."""
-    share = min(1.0, _SCREENED / sum(array.size for array in arrays))
+def sample_of(arrays: Sequence[NDArray[Any]], most: int = SCREENED) -> list[NDArray[Any]]:
+    """Rows of each array, evenly spaced, together about as many elements as are wanted."""
+    share = min(1.0, most / sum(array.size for array in arrays))
     return [_rows(array, max(1, math.ceil(share * array.size))) for array in arrays]
 
 
 def drawn(source: Source, shape: tuple[int, ...]) -> NDArray[np.float32]:
     """First rows of a tensor of independent elements, seeded."""
-    columns = min(shape[-1] if shape else 1, _SCREENED)
-    rows = min(math.prod(shape) // columns, max(_SCREENED // columns, 1))
+    columns = min(shape[-1] if shape else 1, SCREENED)
+    rows = min(math.prod(shape) // columns, max(SCREENED // columns, 1))
     uniform = np.random.default_rng(_SEED).random((rows, columns))
     return np.asarray(source.ppf(np.maximum(uniform, 2.0**-54)), np.float32)
 
