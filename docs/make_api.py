@@ -21,10 +21,12 @@ MODULES = {
     "bitlaw.theory.quantisers": "Quantisers",
     "bitlaw.theory.quantisers.codebook_check": "Checking a codebook",
     "bitlaw.theory.tables": "Tables",
+    "bitlaw.theory.formats": "Formats",
     "bitlaw.theory.limits": "Limits",
     "bitlaw.theory.fitting": "Fitting",
     "bitlaw.theory.source_names": "Names of sources",
     "bitlaw.theory.derivations": "Derivations",
+    "bitlaw.llm": "Language models",
     "bitlaw.paper_figures": "Figures",
 }
 # Listed by name only: their statements and proofs have pages of their own.

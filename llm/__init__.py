@@ -10,7 +10,6 @@ from .format_codec import QuantisedTensor, quantise_tensor
 from .models import LanguageModel, WeightTensor, load_model, weight_tensors
 from .quantise import ModelBits, TensorRecord, assign, model_bits, quantised
 from .reference import Reference, build_reference
-from .scalar_codec import decode, encode, quantise
 from .sensitivity import Sensitivity, noise_sensitivity
 from .statistics import TensorStatistics, tensor_statistics
 from .tensor_prediction import TensorPrediction, predict_tensor
@@ -39,9 +38,7 @@ __all__ = [
     "build_reference",
     "clustered_mean",
     "clustered_quantile",
-    "decode",
     "embedded_model_folder",
-    "encode",
     "fisher_information",
     "kl_per_token",
     "load_model",
@@ -53,7 +50,6 @@ __all__ = [
     "paired_difference",
     "predict_assignment",
     "predict_tensor",
-    "quantise",
     "quantise_tensor",
     "quantised",
     "sequences_needed",

@@ -187,8 +187,8 @@ def _overwrite(tensor: WeightTensor, format: Format) -> TensorRecord:
     before = tensor.parameter.detach()
     try:
         found = quantise_tensor(format, before)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{tensor.name}: {error}") from error
+    except (ValueError, TypeError) as failure:
+        raise ValueError(f"{tensor.name}: {failure}") from failure
     rms = _rms(before)
     error = _rms(found.restored.double() - before.double())
     tensor.parameter.data.copy_(found.restored)

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bitlaw.llm import decode, encode, quantise
+from bitlaw.llm.scalar_codec import decode, encode, quantise
 from bitlaw.theory import Laplace, Normal, ScalarQuantiser, compand, lloyd_max
 
 DTYPES = {

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .encoding import Encoded
+    from .encoded import Encoded
 
 __all__ = ["Format"]
 
