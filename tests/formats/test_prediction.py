@@ -15,7 +15,7 @@ from bitlaw.theory.formats.number_types import number_type
 from bitlaw.theory.formats.prediction import predict
 from bitlaw.theory.formats.scaling import Scale
 from bitlaw.theory.formats.spec import parse_format
-from bitlaw.theory.quantisers import ScalarQuantiser, evaluate, lloyd_max
+from bitlaw.theory.quantisers import evaluate, lloyd_max
 from bitlaw.theory.sources import (
     Empirical,
     GeneralisedNormal,
@@ -389,12 +389,6 @@ def test_formats_may_be_text_or_built():
 def test_bad_input_is_named(arguments, options, error, words):
     with pytest.raises(error, match=words):
         predict(*arguments, **options)
-
-
-def test_known_codepoint_of_a_quantiser_is_exact():
-    quantiser = ScalarQuantiser([-1.0, 1.0])
-    format = Format(Codebook((-1.0, 1.0)), "tensor", Scale("none"))
-    assert predict(format, Normal()).R == pytest.approx(math.sqrt(evaluate(quantiser, Normal()).distortion))
 
 
 def test_elements_of_every_family_are_predicted():

@@ -49,8 +49,8 @@ _NEGLIGIBLE = 2.0**-21
 # which it usually lies.
 _OUTER, _INNER, _USUAL = (1e-12, 1e-13), (1e-5, 1e-10), (1e-3, 1e-8)
 _COARSE = 1.03
-# Steps told apart at most, where a type that is not fine (float16 below its normal numbers) has more; twice as
-# many change R by 1e-6.
+# Steps told apart at most, where a type that is not fine (float16 beyond its normal numbers) has more: of each
+# few one is made, which costs 1e-4 of R at eight bits and next to nothing at four.
 _MOST_KEPT = 3000
 _WIDE = 16  # mantissa bits from which rounding is not told from none
 LARGEST = 1 << 32  # elements of a block that have a law
@@ -149,7 +149,9 @@ def _thinned(edges: FloatArray, values: FloatArray, low: float, high: float) -> 
         wide = values[j] >= _COARSE * values[kept[-1]]
         if wide or (inside[j] and j - kept[-1] >= stride):
             kept.append(j)
-    return np.append(edges[kept], edges[-1]), values[kept]
+    # Several steps made one take their mean: rounding keeps its direction, and gains a little variance.
+    means = np.add.reduceat(values, kept) / np.diff(kept, append=values.size)
+    return np.append(edges[kept], edges[-1]), means
 
 
 def _group_steps(data: BlockData, scale: Scale, factor: float) -> ScaleSteps:
