@@ -32,6 +32,8 @@ _EXAMPLES = f"""\
       how far someone's codebook is from the best
   bitlaw fit model.safetensors --bits 4
       what the law of each tensor predicts, and what is measured
+  bitlaw recommend --file model.safetensors --bits 4.25
+      the best number formats for it at a budget
 
 exit codes: 0 success, 1 a check found a codebook wanting, 2 bad usage or input, 130 interrupted"""
 

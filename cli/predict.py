@@ -30,7 +30,7 @@ EXAMPLES = """\
       two formats on two laws
   bitlaw predict --format 'lloyd4:normal,block=64,scale=signmax' --format iq4_nl --sort gap
       the best codebook for blocks of 64 under a signed maximum, against a published one
-  bitlaw predict --file model.safetensors --tensor '*mlp*' --format mxfp4 --format nvfp4
+  bitlaw predict --file model.safetensors --tensor 'layer*' --format mxfp4 --format nvfp4
       on the law that fits each tensor, at its shape and standard deviation"""
 
 _DESCRIPTION = """\

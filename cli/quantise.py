@@ -25,9 +25,9 @@ __all__ = ["add_parser", "run"]
 EXAMPLES = """\
   bitlaw quantise model.safetensors --format nf4 --output nf4.safetensors
       matrices as NF4 restores them, everything else as it is
-  bitlaw quantise model.safetensors --format int4_g64 --tensor '*mlp*' --output mlp4.safetensors --json
+  bitlaw quantise model.safetensors --format int4_g64 --tensor 'layer*' --output layers.safetensors --json
       some tensors only; measured and predicted numbers as JSON
-  bitlaw quantise weights.npy --format mxfp4 --codes --output weights.safetensors
+  bitlaw quantise weights.npz --format mxfp4 --codes --output codes.safetensors
       codes, scales and a header: NAME.codes, NAME.scales, NAME.header, ..."""
 
 _DESCRIPTION = """\

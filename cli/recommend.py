@@ -30,7 +30,7 @@ EXAMPLES = """\
       the best formats for all its matrices, measured on them
   bitlaw recommend --source student-t:5 --bits 3.25 --codes fixed
       the best formats of fixed length for a law, predicted
-  bitlaw recommend --file model.safetensors --tensor '*.q_proj.*' --bits 4 --count 3 --json
+  bitlaw recommend --file model.safetensors --tensor 'layer*' --bits 2 --count 3 --json
       three of each kind for some tensors, every digit as JSON"""
 
 _DESCRIPTION = """\

@@ -13,7 +13,9 @@ from bitlaw.cli.arguments import EXAMPLES_HEADING
 from bitlaw.cli.files import write_file
 from bitlaw.cli.main import build_parser
 
-COMMANDS = ("design", "tables", "check", "fit", "limits", "figures", "report")
+COMMANDS = (
+    *("design", "tables", "check", "fit", "limits", "predict", "quantise", "recommend", "figures", "report"),
+)
 
 # Examples that compute everything: they are parsed, not run.
 LONG = (
@@ -21,6 +23,7 @@ LONG = (
     "bitlaw report",
     "bitlaw figures --output figures --json",
     "bitlaw limits --source normal --rate 2 --vector --csv",
+    "bitlaw recommend --source student-t:5 --bits 3.25 --codes fixed",
 )
 
 
