@@ -143,9 +143,9 @@ def predict(
     Returns
     -------
     Prediction
-        Exact to about 1e-9 of R for exact and coarsely stored scales; a finely stored scale (float16, or
-        bfloat16 over a wide range) adds an error of the order of the cube of its step.  `approximations` says
-        what else was assumed.
+        Exact to about 1e-8 of R for exact and coarsely stored scales, 1e-6 for finely stored ones (float16, or
+        bfloat16 over a wide range) that are rounded to nearest, 1e-4 for those that are rounded in one
+        direction.  `approximations` says what was assumed.
 
     Raises
     ------
