@@ -1,0 +1,270 @@
+"""A sweep over models, formats and allocations that can be interrupted anywhere.
+
+Each run is predicted, quantised and measured, and its row is committed before the next one starts.  What is
+already in the results file under the same fingerprint (weights, tokens, format, allocation, measuring, code) is not
+run again; the reference's answers, Fisher information and statistics of a model are kept in a work folder.
+
+With the address of a Dask cluster the runs are spread over its workers, which must see the work folder and the
+models under the same paths; they return rows, and only the caller writes them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .audit import Audit, audit
+from .quantise import assign
+from .study_config import Run, Study
+from .study_results import Results
+from .workload import Opened, Parts, Workload, open_workload, prepare_parts
+
+__all__ = ["Outcome", "run_fingerprint", "run_study"]
+
+Rows = tuple[dict[str, Any], list[dict[str, Any]]]
+
+# Weights are overwritten while a run lasts, so two threads of a worker must not share a model.
+_ONE_RUN = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a study did.
+
+    Attributes
+    ----------
+    done : int
+        Runs that were carried out now.
+    found : int
+        Runs that were in the results already.
+    failures : tuple of (Run, str)
+        Runs that cannot be carried out, and why; nothing is stored for them.
+    """
+
+    done: int
+    found: int
+    failures: tuple[tuple[Run, str], ...]
+
+
+def run_fingerprint(run: Run, digests: dict[str, str]) -> str:
+    """Key of a run: a digest of everything that decides its numbers."""
+    content = digests | {"format": str(run.format), "allocation": run.allocation.identity()}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def run_study(
+    study: Study,
+    results: Results,
+    folder: str | os.PathLike[str],
+    *,
+    cluster: str | None = None,
+    progress: Callable[[str], object] | None = None,
+) -> Outcome:
+    """Carry out all runs of a study that are not in the results yet.
+
+    Parameters
+    ----------
+    study : Study
+    results : Results
+    folder : path
+        Where shared parts are kept; made where it is missing.
+    cluster : str, optional
+        Address of a Dask scheduler, such as "tcp://node:8786"; the runs are done here when left out.
+    progress : callable, optional
+        Called with what is being done.
+
+    Returns
+    -------
+    Outcome
+
+    Raises
+    ------
+    ValueError, OSError
+        If a model or text cannot be read, or results or shared parts cannot be written.
+    ImportError
+        If a cluster is given and `distributed` is not installed.
+    """
+    tell = progress or (lambda words: None)
+    outcomes = [_one_model(study, model, results, Path(folder), cluster, tell) for model in study.models]
+    return Outcome(
+        sum(outcome.done for outcome in outcomes),
+        sum(outcome.found for outcome in outcomes),
+        tuple(failure for outcome in outcomes for failure in outcome.failures),
+    )
+
+
+def _one_model(
+    study: Study,
+    model: str,
+    results: Results,
+    folder: Path,
+    cluster: str | None,
+    tell: Callable[[str], object],
+) -> Outcome:
+    tell(f"{model}: loading")
+    opened = open_workload(model, study.workload)
+    present = results.fingerprints()
+    runs = {run_fingerprint(run, opened.digests): run for run in study.runs(model)}
+    missing = {key: run for key, run in runs.items() if key not in present}
+    if not missing:
+        return Outcome(0, len(runs), ())
+    parts = prepare_parts(opened, folder, lambda what, k, n: tell(f"{model}: {what} {k}/{n}"))
+    done, failures = 0, []
+    for key, run, answer in _answers(missing, opened, parts, folder, cluster, tell):
+        if isinstance(answer, str):
+            failures.append((run, answer))
+            tell(f"{run}: failed: {answer}")
+        else:
+            done += results.add({"fingerprint": key} | answer[0], answer[1])
+            tell(f"{run}: done")
+    return Outcome(done, len(runs) - len(missing), tuple(failures))
+
+
+def _answers(
+    missing: dict[str, Run],
+    opened: Opened,
+    parts: Parts,
+    folder: Path,
+    cluster: str | None,
+    tell: Callable[[str], object],
+) -> Iterator[tuple[str, Run, Rows | str]]:
+    """Rows of each run, or why there are none, as they come."""
+    if cluster is not None:
+        yield from _spread(missing, opened, folder, cluster)
+        return
+    for key, run in missing.items():
+        try:
+            yield key, run, _carry_out(run, opened, parts, lambda words, run=run: tell(f"{run}: {words}"))
+        except (ValueError, TypeError, NotImplementedError) as error:
+            yield key, run, str(error)
+
+
+def _spread(
+    missing: dict[str, Run], opened: Opened, folder: Path, cluster: str
+) -> Iterator[tuple[str, Run, Rows | str]]:
+    """Runs on the workers of a cluster, in the order in which they end."""
+    try:
+        from distributed import Client, as_completed
+    except ImportError:
+        raise ImportError("a cluster needs Dask: install it with  pip install distributed") from None
+    with Client(cluster, timeout=30, set_as_default=False) as client, client.as_current():
+        futures = {
+            client.submit(
+                _on_worker, run, opened.workload, str(folder.resolve()), opened.digests, key=f"bitlaw-{key}"
+            ): key
+            for key, run in missing.items()
+        }
+        try:
+            for future in as_completed(futures):
+                key = futures.pop(future)
+                error = future.exception()
+                yield key, missing[key], future.result() if error is None else f"on a worker: {error}"
+        finally:
+            client.cancel(list(futures))
+
+
+def _on_worker(run: Run, workload: Workload, folder: str, digests: dict[str, str]) -> Rows:
+    """One run in a worker's process; the model stays loaded for the next one."""
+    with _ONE_RUN:
+        opened, parts = _loaded(run.model, workload, folder)
+        different = [name for name, digest in digests.items() if opened.digests[name] != digest]
+        if different:
+            raise ValueError(f"the worker's {different[0]} differ from the caller's")
+        return _carry_out(run, opened, parts, lambda words: None)
+
+
+@lru_cache(maxsize=1)
+def _loaded(model: str, workload: Workload, folder: str) -> tuple[Opened, Parts]:
+    opened = open_workload(model, workload)
+    return opened, prepare_parts(opened, folder)
+
+
+def _carry_out(run: Run, opened: Opened, parts: Parts, tell: Callable[[str], object]) -> Rows:
+    start = time.perf_counter()
+    model = opened.language_model
+    assignment = assign(model.model, run.format, parts=run.allocation.parts, ends=run.allocation.ends)
+    found = audit(model, assignment, parts.reference, parts.statistics, parts.fisher, progress=tell)
+    row = _run_row(found) | {
+        "model": run.model,
+        "text": opened.workload.text,
+        "sequences": len(opened.sequences),
+        "length": opened.sequences.length,
+        "allocation": run.allocation.name,
+        "format": run.format_name,
+        "specification": str(run.format),
+        "weights": opened.digests["weights"],
+        "tokens": opened.digests["tokens"],
+        "code": opened.digests["code"],
+        "device": str(model.device),
+        "seconds": time.perf_counter() - start,
+        "finished": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S"),
+    }
+    return row, _tensor_rows(found)
+
+
+def _run_row(found: Audit) -> dict[str, Any]:
+    """Numbers of an audit; R of the whole model weighs tensors by their squares."""
+    records = [tensor.record for tensor in found.tensors]
+    elements = sum(record.elements for record in records)
+    energy = sum(record.elements * record.rms**2 for record in records)
+    predicted = sum(t.record.elements * (t.record.rms * t.prediction.R) ** 2 for t in found.tensors)
+    measured, kl = found.measured, found.measured.mean()
+    return {
+        "bits": sum(record.bits for record in records) / elements,
+        "model_bits": found.bits.per_parameter,
+        "decoder_bits": found.bits.per_decoder_parameter,
+        "predicted_bits": sum(t.prediction.bits * t.record.elements for t in found.tensors) / elements,
+        "predicted_r": math.sqrt(predicted / energy) if energy else 0.0,
+        "r": math.sqrt(sum(record.squared_error for record in records) / energy) if energy else 0.0,
+        "median_r_ratio": found.median_ratio,
+        "predicted_kl": found.predicted_kl,
+        "kl": kl.value,
+        "kl_lower": _finite(kl.lower),
+        "kl_upper": _finite(kl.upper),
+        "kl_standard_error": _finite(kl.standard_error),
+        "kl_median": float(np.median(measured.kl)),
+        "kl_99": float(np.quantile(measured.kl, 0.99)),
+        "top_kl": float(measured.top_kl.mean()),
+        "loss": float(measured.loss.mean()),
+        "reference_loss": float(measured.reference_loss.mean()),
+        "perplexity": measured.perplexity,
+        "reference_perplexity": measured.reference_perplexity,
+        "same_top": float(measured.same_top.mean()),
+        "warnings": list(found.warnings),
+    }
+
+
+def _tensor_rows(found: Audit) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": tensor.record.name,
+            "part": tensor.record.part,
+            "format": tensor.record.format,
+            "elements": tensor.record.elements,
+            "rms": tensor.record.rms,
+            "bits": tensor.record.bits_per_element,
+            "predicted_bits": tensor.prediction.bits,
+            "entropy": tensor.record.entropy,
+            "r": tensor.record.error,
+            "predicted_r": tensor.prediction.R,
+            "predicted_kl": tensor.kl,
+        }
+        for tensor in found.tensors
+    ]
+
+
+def _finite(value: float) -> float | None:
+    """None for what an interval of a single sequence does not tell."""
+    return value if math.isfinite(value) else None

@@ -1,0 +1,248 @@
+"""What has to be there before a model can be audited: the model, the text, the reference's answers, Fisher information.
+
+All of it is expensive and shared by every format, so it can be kept in a folder: each piece lies there under a
+digest of what it was made from, is written under its name only when complete, and is taken up where it exists.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+
+from .. import theory
+from ..theory.source_names import parse_source, source_name
+from .audit import model_statistics
+from .fisher import Fisher, Targets, fisher_information
+from .models import LanguageModel, load_model
+from .reference import Reference, build_reference, weights_fingerprint
+from .statistics import TensorStatistics
+from .text import Sequences, token_sequences
+
+__all__ = ["Opened", "Parts", "Workload", "code_fingerprint", "open_workload", "prepare_parts"]
+
+# Files of this package that decide no number.
+_NOT_COMPUTING = ("study.py", "study_config.py", "study_results.py", "study_export.py", "plan.py")
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What a model is measured on, and how.
+
+    Attributes
+    ----------
+    text : str
+        What `load_text` reads.
+    sequences, length : int
+        How many sequences, and of how many tokens.
+    batch : int
+        Sequences run at once.
+    device, dtype : str
+        As `load_model` takes them.
+    targets : {"sampled", "text"}
+        Of the Fisher information.
+    seed : int
+        Of the sampled targets.
+    """
+
+    text: str = "standard"
+    sequences: int = 64
+    length: int = 256
+    batch: int = 8
+    device: str = "auto"
+    dtype: str = "auto"
+    targets: Targets = "sampled"
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """A model and its text, loaded.
+
+    Attributes
+    ----------
+    language_model : LanguageModel
+    sequences : Sequences
+    workload : Workload
+    digests : dict of str to str
+        Of what decides every number but the format: weights, tokens, Fisher settings, code.
+    """
+
+    language_model: LanguageModel
+    sequences: Sequences
+    workload: Workload
+    digests: dict[str, str]
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """All that an audit needs."""
+
+    language_model: LanguageModel
+    reference: Reference
+    statistics: Mapping[str, TensorStatistics]
+    fisher: Fisher
+
+
+def open_workload(model: str, workload: Workload) -> Opened:
+    """Load a model and its text.
+
+    Raises
+    ------
+    ValueError, OSError
+        As `load_model` and `token_sequences`.
+    """
+    language_model = load_model(model, device=workload.device, dtype=workload.dtype)
+    sequences = token_sequences(
+        workload.text, language_model.tokenizer, length=workload.length, count=workload.sequences
+    )
+    digests = {
+        "weights": weights_fingerprint(language_model.model),
+        "tokens": hashlib.sha256(sequences.tokens.numpy().tobytes()).hexdigest()[:32],
+        "measuring": f"batch {workload.batch}, {workload.targets} targets, seed {workload.seed}",
+        "code": code_fingerprint(),
+    }
+    return Opened(language_model, sequences, workload, digests)
+
+
+@lru_cache(maxsize=1)
+def code_fingerprint() -> str:
+    """Version of bitlaw, and a digest of the sources that decide numbers."""
+    digest = hashlib.sha256()
+    rooms = (Path(theory.__file__).parent, Path(__file__).parent)
+    for room in rooms:
+        for file in sorted(room.rglob("*.py")):
+            inner = file.relative_to(room)
+            if inner.parts[0] != "derivations" and file.name not in _NOT_COMPUTING:
+                digest.update(f"{room.name}/{inner.as_posix()}\0".encode())
+                digest.update(file.read_bytes())
+    return f"{version('bitlaw')}+{digest.hexdigest()[:16]}"
+
+
+def prepare_parts(
+    opened: Opened,
+    folder: str | os.PathLike[str] | None = None,
+    progress: Callable[[str, int, int], object] | None = None,
+) -> Parts:
+    """Reference, Fisher information and statistics of a model, made or taken up.
+
+    Parameters
+    ----------
+    opened : Opened
+    folder : path, optional
+        Where they are kept, in a sub-folder of their own; in memory when left out.
+    progress : callable, optional
+        Called with what is being done, steps done and steps in all.
+
+    Returns
+    -------
+    Parts
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be written; what is complete in it stays.
+    ValueError
+        As `fisher_information` and `tensor_statistics`.
+    """
+    tell = progress or (lambda what, done, total: None)
+    model, workload = opened.language_model, opened.workload
+    kept = None if folder is None else Path(folder) / _digest(opened.digests)
+    with _told_plainly(kept):
+        if kept is not None:
+            kept.mkdir(parents=True, exist_ok=True)
+        statistics = _statistics(opened, kept, tell)
+        reference = build_reference(
+            model,
+            opened.sequences,
+            folder=None if kept is None else kept / "reference",
+            batch=workload.batch,
+            progress=lambda done, total: tell("reference", done, total),
+        )
+        return Parts(model, reference, statistics, _fisher(opened, kept, tell))
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+@contextmanager
+def _told_plainly(folder: Path | None) -> Iterator[None]:
+    """Errors of safetensors are none of the kinds that callers know."""
+    try:
+        yield
+    except SafetensorError as error:
+        raise OSError(f"{folder}: cannot keep what was computed ({error}); what is complete stays") from error
+
+
+def _fisher(opened: Opened, folder: Path | None, tell: Callable[[str, int, int], object]) -> Fisher:
+    complete = None if folder is None else folder / "fisher.safetensors"
+    if complete is not None and complete.exists():
+        tell("Fisher information", 1, 1)
+        return Fisher.load(complete)
+    sums = None if folder is None else folder / "fisher-sums.safetensors"
+    fisher = fisher_information(
+        opened.language_model,
+        opened.sequences,
+        targets=opened.workload.targets,
+        batch=opened.workload.batch,
+        seed=opened.workload.seed,
+        resume=sums,
+        progress=lambda done, total: tell("Fisher information", done, total),
+    )
+    if complete is not None and sums is not None:
+        fisher.save(complete)
+        sums.unlink(missing_ok=True)
+    return fisher
+
+
+def _statistics(
+    opened: Opened, folder: Path | None, tell: Callable[[str, int, int], object]
+) -> dict[str, TensorStatistics]:
+    file = None if folder is None else folder / "statistics.json"
+    tell("weight statistics", 0, 1)
+    if file is not None and file.exists():
+        records = json.loads(file.read_text(encoding="utf-8"))
+        found = {record["name"]: _read_statistics(record) for record in records}
+    else:
+        found = model_statistics(opened.language_model)
+        if file is not None:
+            unfinished = file.with_name(f".{file.name}.{os.getpid()}")
+            unfinished.write_text(json.dumps([_record(one) for one in found.values()]), encoding="utf-8")
+            unfinished.replace(file)
+    tell("weight statistics", 1, 1)
+    return found
+
+
+def _record(statistics: TensorStatistics) -> dict[str, Any]:
+    """Statistics as plain values; a law is its name and its spread."""
+    record = {field.name: getattr(statistics, field.name) for field in fields(TensorStatistics)}
+    return record | {
+        "row_rms": statistics.row_rms.tolist(),
+        "block_maxima": list(statistics.block_maxima.items()),
+        "law": [source_name(statistics.law), statistics.law.std],
+        "row_law": [source_name(statistics.row_law), statistics.row_law.std],
+    }
+
+
+def _read_statistics(record: dict[str, Any]) -> TensorStatistics:
+    return TensorStatistics(
+        **record
+        | {
+            "shape": tuple(record["shape"]),
+            "row_rms": np.array(record["row_rms"], dtype=np.float64),
+            "block_maxima": {int(size): float(value) for size, value in record["block_maxima"]},
+            "law": parse_source(*record["law"]),
+            "row_law": parse_source(*record["row_law"]),
+        }
+    )
