@@ -1,8 +1,9 @@
 """What a format will do to a tensor of weights, from its statistics alone.
 
 A format that scales within rows sees each row at its own spread, so rows are grouped by their root mean square and
-every group is predicted from the law of elements over their row's scale.  A format that scales, sorts or rotates
-across rows sees the law of all elements together.
+every group is predicted from the law of elements over their row's scale.  One scale for the whole tensor is known
+from the statistics, so that each group of rows meets a quantiser of known width.  A format that sorts, searches or
+rotates across rows sees the law of all elements together.
 """
 
 from __future__ import annotations
@@ -11,8 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..theory import Format, Prediction, Source, predict
+from ..theory import Format, Prediction, Source, evaluate, predict
 from ..theory._typing import FloatArray
+from ..theory.formats import VectorCodebook
+from ..theory.formats._plan import multiplier_of, nominal_size, quantiser_of, reach_of
+from ..theory.formats._rescaled_prediction import rescaled
 from .statistics import TensorStatistics
 
 __all__ = ["TensorPrediction", "predict_tensor"]
@@ -76,6 +80,8 @@ def predict_tensor(format: Format, statistics: TensorStatistics) -> TensorPredic
     if statistics.rms == 0.0:
         zero = predict(format, statistics.law, shape=statistics.shape)
         return _build(format, statistics, zero, np.zeros(len(statistics.row_rms)))
+    if _one_scale(format):
+        return _under_one_scale(format, statistics)
     if not _within_rows(format):
         found = _predict(format, statistics.law, statistics.rms, statistics.shape)
         return _build(
@@ -96,6 +102,28 @@ def _by_rows(format: Format, statistics: TensorStatistics) -> TensorPrediction:
         # The whole tensor's shape: what is shared between rows (a tensor's second scale) spans all of them.
         found = _predict(format, statistics.row_law, rms, statistics.shape)
         errors[rows] = (found.R * statistics.row_rms[rows]) ** 2
+    return _build(format, statistics, found, errors)
+
+
+def _under_one_scale(format: Format, statistics: TensorStatistics) -> TensorPrediction:
+    """Rows of different spreads under a scale for all of them, which the statistics determine."""
+    size = nominal_size(format, statistics.shape)
+    reach = reach_of(format, size)
+    statistic = statistics.largest if format.scale.statistic == "absmax" else statistics.rms
+    scale = float(
+        format.scale.number.round(multiplier_of(format, reach) * statistic / reach, format.scale.rounding)
+    )
+    quantiser = quantiser_of(format.element, format.scale.statistic, size)
+    law = rescaled(statistics.row_law, 1.0)
+    errors = np.zeros(len(statistics.row_rms))
+    order = np.argsort(statistics.row_rms, kind="stable")
+    for rows in np.array_split(order, min(2 * _GROUPS, len(order))):
+        rms = float(np.sqrt(np.mean(statistics.row_rms[rows] ** 2)))
+        if rms > 0.0 and scale > 0.0:
+            errors[rows] = rms**2 * evaluate(quantiser.scaled(scale / rms), law).distortion
+        elif scale == 0.0:
+            errors[rows] = rms**2
+    found = _predict(format, statistics.law, statistics.rms, statistics.shape)
     return _build(format, statistics, found, errors)
 
 
@@ -120,6 +148,14 @@ def _within_rows(format: Format) -> bool:
     """Whether nothing but a second scale is shared between rows."""
     by_rows = format.block == "channel" or isinstance(format.block, int)
     return by_rows and format.outliers is None and format.rotation is None
+
+
+def _one_scale(format: Format) -> bool:
+    """Whether a scale for all elements is all that happens to them."""
+    plain = format.outliers is None and format.rotation is None and format.group is None
+    scale = format.scale
+    known = scale.statistic in ("absmax", "rms") and scale.search == "none"
+    return plain and known and format.block == "tensor" and not isinstance(format.element, VectorCodebook)
 
 
 def _fine(format: Format) -> bool:
