@@ -58,12 +58,12 @@ def test_rows_of_one_shape_show_their_law_behind_their_spreads() -> None:
     assert found.kurtosis > 5  # all elements together have heavy tails, rows do not
 
 
-@pytest.mark.parametrize("spec", FORMATS)
-@pytest.mark.parametrize("spread", [0.0, 0.7])
+# Rows of mixed spreads have no law of one family, which is what outliers across rows would need.
+@pytest.mark.parametrize(
+    ("spec", "spread"), [(s, 0.0) for s in FORMATS] + [(s, 0.7) for s in FORMATS if "outliers" not in s]
+)
 def test_independent_weights_are_predicted_within_a_percent(spec: str, spread: float) -> None:
     tensor = weight(spread=spread)
-    if spread and "outliers" in spec:
-        pytest.skip("the pooled law of mixed rows is only fitted by one family")
     format = parse_format(spec)
     predicted = predict_tensor(format, tensor_statistics(tensor))
     stored = quantise_tensor(format, tensor.parameter.detach())
