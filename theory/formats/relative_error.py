@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 __all__ = ["relative_error"]
 
-# Elements widened to float64 at once: a few megabytes.
-_CHUNK = 1 << 20
+# Elements widened to float64 at once: what a cache holds.
+_CHUNK = 1 << 15
 
 
 def relative_error(array: NDArray[Any], restored: NDArray[Any]) -> float:
