@@ -28,7 +28,7 @@ from .standard_text import standard_documents
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-__all__ = ["Recipe", "embedded_model_folder", "train_embedded_model"]
+__all__ = ["Recipe", "embedded_model_folder", "embedded_model_path", "train_embedded_model"]
 
 _END = "<|end|>"
 
@@ -77,8 +77,8 @@ def embedded_model_folder(
         A complete model folder; an interrupted training leaves none.
     """
     recipe = recipe or Recipe()
-    root = Path(cache) if cache is not None else _cache_folder()
-    folder = root / f"embedded-{_fingerprint(recipe)}"
+    folder = embedded_model_path(recipe, cache)
+    root = folder.parent
     if not (folder / "config.json").exists():
         root.mkdir(parents=True, exist_ok=True)
         unfinished = Path(tempfile.mkdtemp(prefix="training-", dir=root))
@@ -88,6 +88,12 @@ def embedded_model_folder(
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
     return folder
+
+
+def embedded_model_path(recipe: Recipe | None = None, cache: str | os.PathLike[str] | None = None) -> Path:
+    """Folder in which `embedded_model_folder` finds the model or puts it; nothing is trained."""
+    root = Path(cache) if cache is not None else _cache_folder()
+    return root / f"embedded-{_fingerprint(recipe or Recipe())}"
 
 
 def _move(source: Path, target: Path) -> None:

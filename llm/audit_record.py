@@ -1,0 +1,69 @@
+"""Audits as rows of plain numbers, for tables and files."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .audit import Audit
+
+__all__ = ["run_row", "tensor_rows"]
+
+
+def run_row(found: Audit) -> dict[str, Any]:
+    """Numbers of an audit; R of the whole model weighs tensors by their squares."""
+    records = [tensor.record for tensor in found.tensors]
+    elements = sum(record.elements for record in records)
+    energy = sum(record.elements * record.rms**2 for record in records)
+    predicted = sum(t.record.elements * (t.record.rms * t.prediction.R) ** 2 for t in found.tensors)
+    measured, kl = found.measured, found.measured.mean()
+    return {
+        "bits": sum(record.bits for record in records) / elements,
+        "model_bits": found.bits.per_parameter,
+        "decoder_bits": found.bits.per_decoder_parameter,
+        "predicted_bits": sum(t.prediction.bits * t.record.elements for t in found.tensors) / elements,
+        "predicted_r": math.sqrt(predicted / energy) if energy else 0.0,
+        "r": math.sqrt(sum(record.squared_error for record in records) / energy) if energy else 0.0,
+        "median_r_ratio": found.median_ratio,
+        "predicted_kl": found.predicted_kl,
+        "kl": kl.value,
+        "kl_lower": _finite(kl.lower),
+        "kl_upper": _finite(kl.upper),
+        "kl_standard_error": _finite(kl.standard_error),
+        "kl_median": float(np.median(measured.kl)),
+        "kl_99": float(np.quantile(measured.kl, 0.99)),
+        "top_kl": float(measured.top_kl.mean()),
+        "loss": float(measured.loss.mean()),
+        "reference_loss": float(measured.reference_loss.mean()),
+        "perplexity": measured.perplexity,
+        "reference_perplexity": measured.reference_perplexity,
+        "same_top": float(measured.same_top.mean()),
+        "warnings": list(found.warnings),
+    }
+
+
+def tensor_rows(found: Audit) -> list[dict[str, Any]]:
+    """One row for each tensor, in the order of the model."""
+    return [
+        {
+            "name": tensor.record.name,
+            "part": tensor.record.part,
+            "format": tensor.record.format,
+            "elements": tensor.record.elements,
+            "rms": tensor.record.rms,
+            "bits": tensor.record.bits_per_element,
+            "predicted_bits": tensor.prediction.bits,
+            "entropy": tensor.record.entropy,
+            "r": tensor.record.error,
+            "predicted_r": tensor.prediction.R,
+            "predicted_kl": tensor.kl,
+        }
+        for tensor in found.tensors
+    ]
+
+
+def _finite(value: float) -> float | None:
+    """None for what an interval of a single sequence does not tell."""
+    return value if math.isfinite(value) else None
