@@ -7,12 +7,19 @@ from os import PathLike
 
 from . import (
     beyond_scalar,
+    block_size,
     codepoint_spacing,
+    error_against_bits,
+    exponent_bits,
+    format_gaps,
     gap_to_bound,
     high_resolution,
     normal_cube_root,
+    other_formats,
     power_sweep,
+    practical_compression,
     rate_distortion,
+    scale_bits,
     water_filling,
 )
 from .render import FigureModule, RenderedFigure, render_all
@@ -28,6 +35,13 @@ FIGURES: dict[str, FigureModule] = {
     "high_resolution": high_resolution,
     "beyond_scalar": beyond_scalar,
     "water_filling": water_filling,
+    "error_against_bits": error_against_bits,
+    "block_size": block_size,
+    "other_formats": other_formats,
+    "exponent_bits": exponent_bits,
+    "scale_bits": scale_bits,
+    "practical_compression": practical_compression,
+    "format_gaps": format_gaps,
 }
 
 
