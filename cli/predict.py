@@ -62,7 +62,7 @@ _SORTS = ("bits", "r", "gap", "name")
 # Up to this many tensors the table is printed for each without asking.
 _FEW = 3
 _COLUMNS = (
-    "tensor source std shape format bits compressed_bits R standard_error entropy element_bits scale_bits "
+    "tensor source std shape name format bits compressed_bits R standard_error entropy element_bits scale_bits "
     "outlier_bits codebook_bits gap_bits compressed_gap_bits method"
 ).split()
 

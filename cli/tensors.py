@@ -19,7 +19,7 @@ __all__ = ["add_tensor_option", "check_values", "chosen_tensors", "fitted_law", 
 
 # A law is fitted to so many values, evenly spaced: its shape comes out to better than a hundredth.
 _MOST_FITTED = 1 << 20
-_CHUNK = 1 << 22
+_CHUNK = 1 << 16
 
 
 def add_tensor_option(parser: argparse.ArgumentParser) -> None:
@@ -87,7 +87,7 @@ def _rms(flat: Any) -> float:
     total = 0.0
     for start in range(0, flat.size, _CHUNK):
         values = flat[start : start + _CHUNK].astype(np.float64)
-        total += float(values @ values)
+        total += float(np.square(values).sum())
     return float(np.sqrt(total / flat.size))
 
 
