@@ -2,6 +2,8 @@
 
 import csv
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from bitlaw.cli.predict import _formats
 from bitlaw.theory import Normal, StudentT
 from bitlaw.theory.fitting import fit_all
-from bitlaw.theory.formats import FORMAT_NAMES, parse_format, predict
+from bitlaw.theory.formats import FORMAT_NAMES, predict
 
 TWO = ("--format", "nf4", "--format", "int4,block=32")
 
@@ -57,6 +59,16 @@ def test_rows_of_about_equal_bits_stand_together_the_least_error_first(bitlaw):
 def test_all_stands_for_every_name():
     formats = _formats(["all", "nf4"])
     assert list(formats) == list(FORMAT_NAMES)
+
+
+def test_the_page_of_formats_says_what_each_name_stands_for_and_costs():
+    page = (Path(__file__).resolve().parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| `(.*?)` \| ([\d.]+) \| ([\d.]+) \|$", page, re.MULTILINE)
+    assert {name: text for name, text, *_ in rows} == FORMAT_NAMES
+    for name, _, bits, error in rows:
+        told = predict(name, Normal())
+        assert f"{told.bits:.4g}" == bits
+        assert float(error) == pytest.approx(told.R, abs=0.6e-4), name
 
 
 @pytest.mark.parametrize(("key", "column"), [("r", "R"), ("gap", "gap_bits")])
