@@ -20,10 +20,23 @@ from .style import BLUE, GREEN, ORANGE, panels, styled
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["LAWS", "LOOKS", "SIZES", "TENSOR", "Data", "Sizes", "compute", "draw", "paper", "title"]
+__all__ = [
+    "LAWS",
+    "LOOKS",
+    "SIZES",
+    "TENSOR",
+    "Data",
+    "Sizes",
+    "compute",
+    "draw",
+    "numbers",
+    "paper",
+    "title",
+]
 
 title = "Block size against error at 4 bits, scales counted"
 paper = "Orr, Ribar and Luschi (arXiv 2505.12988), block size"
+numbers = "one scale for the tensor"  # its laws, shared by the figures that show it
 
 LAWS = FORMAT_LAWS
 SIZES = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)

@@ -24,10 +24,11 @@ from .style import BLACK, BLUE, ORANGE, panels, styled
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["BLOCK", "LAWS", "LOOKS", "Data", "Errors", "compute", "draw", "paper", "title"]
+__all__ = ["BLOCK", "LAWS", "LOOKS", "Data", "Errors", "compute", "draw", "numbers", "paper", "title"]
 
 title = "Error against bits: scales of tensors and blocks, with and without an entropy code"
 paper = "Orr, Ribar and Luschi (arXiv 2505.12988), error against bits"
+numbers = "one scale for the tensor"  # its laws, shared by the figures that show it
 
 LAWS = FORMAT_LAWS
 BLOCK = 128

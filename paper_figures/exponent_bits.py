@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["LAWS", "SCALES", "WIDTHS", "Data", "Exponents", "compute", "draw", "paper", "title"]
+__all__ = ["LAWS", "SCALES", "WIDTHS", "Data", "Exponents", "compute", "draw", "numbers", "paper", "title"]
 
 title = "Exponent bits of floating-point elements against error"
 paper = "Orr, Ribar and Luschi (arXiv 2505.12988), element exponent bits"
+numbers = "one scale for the tensor"  # its laws, shared by the figures that show it
 
 LAWS = FORMAT_LAWS
 WIDTHS: dict[int, dict[str, str]] = {

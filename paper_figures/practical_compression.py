@@ -25,10 +25,11 @@ from .style import BLUE, GREY, ORANGE, panels, styled
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["LAWS", "STEPS", "Compressed", "Data", "compute", "draw", "paper", "title"]
+__all__ = ["LAWS", "STEPS", "Compressed", "Data", "compute", "draw", "numbers", "paper", "title"]
 
 title = "Entropy and Huffman codes of uniform grids, beside blocks without a code"
 paper = "Orr, Ribar and Luschi (arXiv 2505.12988), practical compression"
+numbers = "one scale for the tensor"  # its laws, shared by the figures that show it
 
 LAWS = FORMAT_LAWS
 STEPS = 2.0 ** np.arange(1.5, -4.01, -0.125)  # of the grid, in rms
