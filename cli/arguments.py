@@ -17,6 +17,7 @@ __all__ = [
     "add_force",
     "add_workers",
     "integers",
+    "lengths",
     "positive_list",
     "subparser",
     "workers_for",
@@ -116,6 +117,17 @@ def positive_list(text: str) -> list[float]:
     if not all(math.isfinite(value) and value > 0 for value in values):
         raise argparse.ArgumentTypeError(f"numbers must be positive and finite, got {text!r}")
     return list(dict.fromkeys(values))
+
+
+def lengths(text: str) -> tuple[int, ...]:
+    """Read a shape such as 4096x4096."""
+    try:
+        sides = tuple(int(side) for side in text.lower().split("x"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a shape such as 4096x4096, got {text!r}") from None
+    if min(sides) < 1:
+        raise argparse.ArgumentTypeError(f"lengths must be at least 1, got {text!r}")
+    return sides
 
 
 def hyphenated(choices: Sequence[str]) -> Callable[[str], str]:

@@ -14,7 +14,7 @@ from bitlaw.theory import Source
 from bitlaw.theory.formats import FORMAT_NAMES, Format, Prediction, parse_format, predict
 from bitlaw.theory.source_names import SOURCE_NAMES, parse_source, source_name
 
-from .arguments import add_force, hyphenated, subparser
+from .arguments import add_force, hyphenated, lengths, subparser
 from .errors import UsageError
 from .files import check_target
 from .output import Block, Table, csv_text, emit, json_text, number, show
@@ -114,7 +114,7 @@ def add_parser(commands: Any) -> None:
     )
     data.add_argument("--file", metavar="FILE", help=".npy, .npz, .safetensors, or a folder of shards")
     parser.add_argument("--std", type=float, metavar="S", help="standard deviation of the laws (default 1)")
-    parser.add_argument("--shape", type=_shape, metavar="RxC", help="of the tensor (default 4096x4096)")
+    parser.add_argument("--shape", type=lengths, metavar="RxC", help="of the tensor (default 4096x4096)")
     add_tensor_option(parser)
     parser.add_argument(
         "--sort", type=hyphenated(_SORTS), default="bits", metavar="KEY", help=f"{', '.join(_SORTS)}"
@@ -264,13 +264,3 @@ def _method(found: Prediction) -> str:
 def _law(law: Source) -> str:
     name, colon, shape = source_name(law).partition(":")
     return f"{name}{colon}{number(float(shape), 4)}" if colon else name
-
-
-def _shape(text: str) -> tuple[int, ...]:
-    try:
-        lengths = tuple(int(side) for side in text.lower().split("x"))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected a shape such as 4096x4096, got {text!r}") from None
-    if min(lengths) < 1:
-        raise argparse.ArgumentTypeError(f"lengths must be at least 1, got {text!r}")
-    return lengths

@@ -15,11 +15,10 @@ from bitlaw.theory.fitting import TensorInfo
 from bitlaw.theory.formats import Recommendation, recommend
 from bitlaw.theory.source_names import SOURCE_NAMES, parse_source, source_name
 
-from .arguments import add_force, hyphenated, subparser, whole
+from .arguments import add_force, hyphenated, lengths, subparser, whole
 from .errors import UsageError
 from .files import check_target
 from .output import Block, Table, csv_text, emit, json_text, number, show
-from .predict import _shape
 from .progress import progress_bars
 from .tensors import add_tensor_option, chosen_tensors, fitted_law, read_tensors
 
@@ -68,7 +67,7 @@ def add_parser(commands: Any) -> None:
         "--codes", type=hyphenated(("both", "fixed", "entropy")), default="both", metavar="KIND"
     ).help = "fixed, entropy (a lossless code), or both (default)"
     parser.add_argument("--std", type=float, metavar="S", help="standard deviation of the law (default 1)")
-    parser.add_argument("--shape", type=_shape, metavar="RxC", help="of a law's tensor (default 4096x4096)")
+    parser.add_argument("--shape", type=lengths, metavar="RxC", help="of a law's tensor (default 4096x4096)")
     add_tensor_option(parser)
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", dest="form", action="store_const", const="json", help="everything, as JSON")
@@ -113,8 +112,8 @@ def _data(args: argparse.Namespace) -> tuple[Source | list[Any], list[Source] | 
         return law, None, source_name(law)
     infos = chosen_tensors(args.file, args.tensor)
     arrays = _arrays(args.file, infos)
-    law = fitted_law(max(arrays, key=lambda array: array.size))
-    laws = None if law is None else [_rounded(law)]
+    fit = fitted_law(max(arrays, key=lambda array: array.size))
+    laws = None if fit is None else [_rounded(fit)]
     tensors = f"{len(arrays)} tensors" if len(arrays) > 1 else infos[0].name
     fitted = f", codebooks designed for {source_name(laws[0])}" if laws else ""
     return arrays, laws, f"{tensors} of {args.file}, {sum(a.size for a in arrays):,} values{fitted}"
