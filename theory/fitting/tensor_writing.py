@@ -97,7 +97,7 @@ def write_tensors(target: Path, arrays: Mapping[str, NDArray[Any]], kind: str) -
         _write_safetensors(target, arrays)
     elif kind == ".npz":
         for name, array in arrays.items():
-            if array.dtype.newbyteorder("=").isbuiltin != 1:
+            if array.dtype.kind in "VO" or array.dtype.isbuiltin == 2:  # registered by another package
                 raise ValueError(f"tensor {name!r}: {array.dtype} cannot be stored in .npz; use .safetensors")
         with target.open("wb") as stream:
             np.savez(stream, **arrays)  # type: ignore[arg-type]
