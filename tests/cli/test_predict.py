@@ -12,6 +12,7 @@ from bitlaw.cli.predict import _formats
 from bitlaw.theory import Normal, StudentT
 from bitlaw.theory.fitting import fit_all
 from bitlaw.theory.formats import FORMAT_NAMES, predict
+from bitlaw.theory.source_names import source_name
 
 TWO = ("--format", "nf4", "--format", "int4,block=32")
 
@@ -99,6 +100,14 @@ def test_tensors_are_predicted_by_the_law_that_fits_them(bitlaw, workspace):
         told = predict(text, law, std=rms, shape=(40, 50))
         assert row["R"] == pytest.approx(told.R, rel=1e-9)
         assert row["bits"] == told.bits
+
+
+def test_the_fitted_law_is_that_of_all_values(bitlaw, workspace):
+    values = np.random.default_rng(8).standard_t(4, size=(60, 100))
+    np.save("heavy.npy", values)
+    (row,) = predictions(bitlaw("predict", "--file", "heavy.npy", "--format", "nf4", "--json"))
+    assert row["source"] == source_name(fit_all(values)[0].source)
+    assert row["source"].startswith("student-t:")
 
 
 def test_several_tensors_are_summed_up_by_their_elements(bitlaw, workspace):
