@@ -7,6 +7,10 @@ from os import PathLike
 
 from . import (
     beyond_scalar,
+    block_cube_root,
+    block_density,
+    block_layouts,
+    block_maximum,
     block_size,
     codepoint_spacing,
     error_against_bits,
@@ -35,6 +39,10 @@ FIGURES: dict[str, FigureModule] = {
     "high_resolution": high_resolution,
     "beyond_scalar": beyond_scalar,
     "water_filling": water_filling,
+    "block_cube_root": block_cube_root,
+    "block_maximum": block_maximum,
+    "block_layouts": block_layouts,
+    "block_density": block_density,
     "error_against_bits": error_against_bits,
     "block_size": block_size,
     "other_formats": other_formats,
