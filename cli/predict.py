@@ -166,9 +166,10 @@ def _file_cases(args: argparse.Namespace, bar: Bar) -> list[_Case]:
     infos = chosen_tensors(args.file, args.tensor)
     cases = []
     for done, (info, array) in enumerate(read_tensors(args.file, infos), 1):
-        law = fitted_law(array)
-        if law is None:
-            raise UsageError(f"{args.file}: tensor {info.name!r}: its values are all equal, no law fits them")
+        try:
+            law = fitted_law(array)
+        except ValueError as error:
+            raise UsageError(f"{args.file}: tensor {info.name!r}: no law fits: {error}") from error
         cases.append(_Case(info.name, law, info.shape))
         bar(done, len(infos))
     return cases

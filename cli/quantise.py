@@ -18,7 +18,7 @@ from .errors import UsageError
 from .files import check_target, part_of
 from .output import Block, Table, json_text, note, number, show
 from .progress import Bar, progress_bars
-from .tensors import add_tensor_option, check_values, chosen_tensors, fitted_law
+from .tensors import add_tensor_option, check_values, chosen_tensors, law_or_none
 
 __all__ = ["add_parser", "run"]
 
@@ -118,7 +118,7 @@ class _Work:
         encoded = encode(self.format, array)
         restored = decode(encoded)
         error = relative_error(array, restored)
-        law = fitted_law(array) if self.predicts else None
+        law = law_or_none(array) if self.predicts else None
         told = None if law is None else predict(self.format, law, shape=array.shape)
         self.results.append(
             _Result(

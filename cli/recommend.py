@@ -20,7 +20,7 @@ from .errors import UsageError
 from .files import check_target
 from .output import Block, Table, csv_text, emit, json_text, number, show
 from .progress import progress_bars
-from .tensors import add_tensor_option, chosen_tensors, fitted_law, read_tensors
+from .tensors import add_tensor_option, chosen_tensors, law_or_none, read_tensors
 
 __all__ = ["add_parser", "run"]
 
@@ -112,7 +112,7 @@ def _data(args: argparse.Namespace) -> tuple[Source | list[Any], list[Source] | 
         return law, None, source_name(law)
     infos = chosen_tensors(args.file, args.tensor)
     arrays = _arrays(args.file, infos)
-    fit = fitted_law(max(arrays, key=lambda array: array.size))
+    fit = law_or_none(max(arrays, key=lambda array: array.size))
     laws = None if fit is None else [_rounded(fit)]
     tensors = f"{len(arrays)} tensors" if len(arrays) > 1 else infos[0].name
     fitted = f", codebooks designed for {source_name(laws[0])}" if laws else ""

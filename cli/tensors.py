@@ -15,7 +15,7 @@ from bitlaw.theory.fitting import TensorInfo, fit_all, iterate_tensors, list_ten
 
 from .errors import UsageError, unknown
 
-__all__ = ["add_tensor_option", "check_values", "chosen_tensors", "fitted_law", "read_tensors"]
+__all__ = ["add_tensor_option", "check_values", "chosen_tensors", "fitted_law", "law_or_none", "read_tensors"]
 
 # A law is fitted to so many values, evenly spaced: its shape comes out to better than a hundredth.
 _MOST_FITTED = 1 << 20
@@ -72,15 +72,20 @@ def check_values(path: str, name: str, array: Any) -> None:
             raise UsageError(f"{path}: tensor {name!r}: element [{index}] is {float(flat[place])}")
 
 
-def fitted_law(array: Any) -> Source | None:
-    """Law that fits best, at the root mean square of all values; None for values that no law fits."""
+def fitted_law(array: Any) -> Source:
+    """Law that fits best, at the root mean square of all values; ValueError where none fits."""
     flat = array.reshape(-1)
-    step = -(-flat.size // _MOST_FITTED)
-    try:
-        law = fit_all(flat[::step])[0].source
-    except ValueError:  # fewer than two values, or all equal
-        return None
+    step = max(1, -(-flat.size // _MOST_FITTED))
+    law = fit_all(flat[::step])[0].source
     return replace(law, std=_rms(flat))  # type: ignore[type-var]
+
+
+def law_or_none(array: Any) -> Source | None:
+    """Law that fits best; None for values that no law fits, as where all are equal."""
+    try:
+        return fitted_law(array)
+    except ValueError:
+        return None
 
 
 def _rms(flat: Any) -> float:

@@ -141,7 +141,7 @@ def test_one_dimension_is_left_out_where_there_are_others(bitlaw, workspace):
         ("--file weights.npz --tensor lyaer0", "unknown tensor of weights.npz 'lyaer0'; did you mean layer0"),
         ("--file weights.npz --tensor step", "no tensor of floating-point numbers to work on (step: int64"),
         ("--file bad.npz", "bad.npz: tensor 'bad': element [1, 2] is nan"),
-        ("--file flat.npz", "flat.npz: tensor 'flat': its values are all equal"),
+        ("--file flat.npz", "flat.npz: tensor 'flat': no law fits: samples must"),
         ("--file weights.npz --source normal", "not allowed with argument"),
         ("--tensor layer0", "--tensor goes with --file"),
     ],

@@ -231,6 +231,9 @@ def test_relative_error_is_that_of_its_definition():
     wanted = np.linalg.norm(x.astype(float) - y) / np.linalg.norm(x.astype(float))
     assert relative_error(x, y) == pytest.approx(wanted, rel=1e-12)
     assert relative_error(x, x) == 0
+    for unit in (1e200, 1e-300):
+        far = x[:9].astype(float) * unit
+        assert relative_error(far, far * 1.25) == pytest.approx(0.25, rel=1e-12)
     assert relative_error(np.zeros(3), np.ones(3)) == math.inf
     with pytest.raises(ValueError, match=r"restored must be of shape \(3,\)"):
         relative_error(np.zeros(3), np.ones(4))
