@@ -149,9 +149,9 @@ def recommend(
     Examples
     --------
     >>> from bitlaw.theory import Normal
-    >>> best = recommend(Normal(), 4.25, count=1, codes="fixed", shape=(256, 4096))[0]
-    >>> best.bits <= 4.26
-    True
+    >>> best = recommend(Normal(), 2.0, count=1, codes="fixed", shape=(8, 512))[0]
+    >>> str(best.format), round(best.bits, 3)
+    ('lloyd2:normal,scale=rms', 2.004)
     """
     budget = check_positive("budget", budget)
     tolerance = check_positive("tolerance", tolerance)
