@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .format_curves import FORMAT_LAWS, Curve, curve, draw_curve, law_name, measured_entry
 from .laws import Law
@@ -42,7 +42,7 @@ LAWS = FORMAT_LAWS
 SIZES = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 _AUDITED = (2, 6, 10)
 
-LOOKS: dict[str, dict[str, str]] = {
+LOOKS: dict[str, dict[str, Any]] = {
     "cube root, absmax": {"color": BLUE, "marker": "o"},
     "cube root, signmax": {"color": ORANGE, "marker": "s"},
     "uniform, absmax, entropy-coded": {"color": GREEN, "marker": "^"},

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +38,7 @@ _WIDTHS = range(2, 8)
 _STEPS = 2.0 ** np.arange(1.0, -4.1, -0.5)
 _REACHES = (2, 3, 4, 5, 6, 8, 11, 16, 23, 32, 45, 64)
 
-LOOKS: dict[str, dict[str, str]] = {
+LOOKS: dict[str, dict[str, Any]] = {
     "tensor RMS": {"color": BLUE, "marker": "o", "linestyle": "-"},
     f"block absmax ($B={BLOCK}$)": {"color": ORANGE, "marker": "s", "linestyle": "-"},
     "tensor RMS, entropy-coded": {"color": BLUE, "linestyle": "--"},

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bitlaw.theory import parse_format, predict
 
@@ -30,7 +30,7 @@ paper = "Orr, Ribar and Luschi (arXiv 2505.12988), element exponent bits"
 numbers = "one scale for the tensor"  # its laws, shared by the figures that show it
 
 LAWS = FORMAT_LAWS
-WIDTHS: dict[int, dict[str, str]] = {
+WIDTHS: dict[int, dict[str, Any]] = {
     4: {"color": BLUE, "marker": "o"},
     6: {"color": ORANGE, "marker": "s"},
 }

@@ -131,8 +131,9 @@ def _draw(source: Source) -> NDArray[np.float64]:
         values = generator.laplace(0.0, 0.5**0.5, shape)
     else:
         values = generator.standard_normal(shape)
-    values.flags.writeable = False
-    return values
+    drawn: NDArray[np.float64] = np.asarray(values, dtype=np.float64)
+    drawn.flags.writeable = False
+    return drawn
 
 
 def draw_curve(

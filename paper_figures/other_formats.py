@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -40,7 +40,7 @@ ELEMENTS: dict[str, str] = {
     "E3M0": "e3m0",
 }
 # Colour and marker of each scale.
-STATISTICS: dict[str, dict[str, str]] = {
+STATISTICS: dict[str, dict[str, Any]] = {
     "absmax": {"color": BLUE, "marker": "o"},
     "signmax": {"color": ORANGE, "marker": "D"},
 }

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .format_curves import FORMAT_LAWS, Curve, curve, draw_curve, law_name, measured_entry
 from .laws import Law
@@ -39,7 +39,7 @@ paper = "Orr, Ribar and Luschi (arXiv 2505.12988), scale mantissa bits"
 
 LAWS = FORMAT_LAWS
 MANTISSAS = range(9)
-BLOCKS: dict[int, dict[str, str]] = {
+BLOCKS: dict[int, dict[str, Any]] = {
     32: {"color": BLUE, "marker": "o"},
     128: {"color": ORANGE, "marker": "s"},
 }
