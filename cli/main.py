@@ -21,7 +21,8 @@ __all__ = ["build_parser", "main"]
 
 # Modules of this package, imported when they are wanted: an interrupt meanwhile is handled like any other.
 _COMMANDS = (
-    *("design", "tables", "check", "fit", "limits", "predict", "quantise", "recommend", "figures", "report"),
+    *("design", "tables", "check", "fit", "limits"),
+    *("predict", "quantise", "recommend", "figures", "report", "llm"),
 )
 
 _EXAMPLES = f"""\
@@ -76,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of a pipe, such as head, has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (UsageError, ValueError, TypeError, OSError, MemoryError) as error:
+    except (UsageError, ValueError, TypeError, OSError, MemoryError, ImportError) as error:
         if "--debug" in words:
             raise
         note(f"bitlaw: error: {_message(error)}")

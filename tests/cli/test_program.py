@@ -14,7 +14,8 @@ from bitlaw.cli.files import write_file
 from bitlaw.cli.main import build_parser
 
 COMMANDS = (
-    *("design", "tables", "check", "fit", "limits", "predict", "quantise", "recommend", "figures", "report"),
+    *("design", "tables", "check", "fit", "limits"),
+    *("predict", "quantise", "recommend", "figures", "report", "llm"),
 )
 
 # Examples that compute everything: they are parsed, not run.
@@ -24,6 +25,9 @@ LONG = (
     "bitlaw figures --output figures --json",
     "bitlaw limits --source normal --rate 2 --vector --csv",
     "bitlaw recommend --source student-t:5 --bits 3.25 --codes fixed",
+    "bitlaw llm report",
+    "bitlaw llm evaluate --model ./llama --text wiki.txt --formats nf4 int4_g64 --json",
+    "bitlaw llm study sweep.toml --dry-run",
 )
 
 

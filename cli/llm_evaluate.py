@@ -1,0 +1,186 @@
+"""`bitlaw llm evaluate`: how far formats move a model's predictions, with intervals and paired differences."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from .arguments import subparser
+from .llm_options import (
+    add_format_options,
+    add_model_options,
+    ends_of,
+    formats_of,
+    needs_llm,
+    parts_of,
+    steps,
+    workload_of,
+)
+from .llm_plan import Work, plan_blocks, plan_record, read_model_plan, undivided
+from .output import Block, Table, json_text, number, show
+
+if TYPE_CHECKING:
+    from bitlaw.llm.divergence import Divergence
+    from bitlaw.llm.estimates import Estimate
+
+__all__ = ["add_parser", "run"]
+
+EXAMPLES = """\
+  bitlaw llm evaluate --formats nf4 int4_g64
+      the embedded model on held-out documentation
+  bitlaw llm evaluate --model ./llama --text wiki.txt --formats mxfp4 --parts all --json
+      every matrix; all numbers as JSON"""
+
+_DESCRIPTION = """\
+Quantise the model's weights in place, format by format, and compare its predictions with those of the
+unquantised model, token by token over the whole vocabulary. Intervals (95%) come from the spread between
+sequences. Formats after the first are compared with it on the same sequences, which cancels most of that spread.
+The noise floor is the reference against itself, run one sequence at a time: no smaller divergence means anything."""
+
+# The interval that a hint on the number of sequences aims at, as a share of the divergence.
+_AIM = 0.05
+
+
+def add_parser(tasks: Any) -> None:
+    """Add the task to the parser of `bitlaw llm`."""
+    parser = subparser(tasks, "evaluate", "divergence and perplexity of formats", _DESCRIPTION, EXAMPLES)
+    parser.set_defaults(run=run)
+    add_model_options(parser)
+    add_format_options(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure format by format, print."""
+    formats, parts, ends = formats_of(args.formats), parts_of(args.parts), ends_of(args)
+    if args.dry_run:
+        model = read_model_plan(args.model, args.dtype)
+        work = Work(args.sequences, args.length, args.batch, 2 + len(formats), False, parts)
+        faults = undivided(model, formats, parts)
+        show(
+            [json_text(plan_record(model, work, faults)).rstrip()]
+            if args.json
+            else plan_blocks(model, work, faults)
+        )
+        return 0
+    needs_llm(args)
+    from bitlaw.llm.divergence import measure_divergence
+    from bitlaw.llm.quantise import assign, model_bits, quantised
+    from bitlaw.llm.reference import build_reference
+    from bitlaw.llm.workload import open_workload
+
+    with steps() as step:
+        step("loading the model", 0, 1)
+        opened = open_workload(args.model, workload_of(args))
+        step("loading the model", 1, 1)
+        model = opened.language_model
+        assignments = {
+            name: assign(model.model, format, parts=parts, ends=ends) for name, format in formats.items()
+        }
+        reference = build_reference(
+            model, opened.sequences, batch=args.batch, progress=lambda k, n: step("reference", k, n)
+        )
+        floor = measure_divergence(model, reference, batch=1, progress=lambda k, n: step("noise floor", k, n))
+        rows, found = [], {}
+        for name, assignment in assignments.items():
+            with quantised(model, assignment) as records:
+                bits = model_bits(model.model, records)
+                found[name] = measure_divergence(
+                    model, reference, progress=lambda k, n, name=name: step(name, k, n)
+                )
+            stored = sum(record.bits for record in records) / sum(record.elements for record in records)
+            rows.append(
+                {
+                    "format": name,
+                    "specification": str(formats[name]),
+                    "bits": stored,
+                    "model_bits": bits.per_parameter,
+                    **_row(found[name]),
+                }
+            )
+    first = next(iter(found))
+    record = {
+        "model": args.model,
+        "text": args.text,
+        "sequences": len(opened.sequences),
+        "length": opened.sequences.length,
+        "reference_perplexity": floor.reference_perplexity,
+        "noise_floor": float(floor.kl.mean()),
+        "formats": rows,
+        "differences": [
+            {"format": name, "than": first} | _estimate(found[name].less(found[first]), "kl")
+            for name in found
+            if name != first
+        ],
+        "sequences_for_5_percent": _needed(found[first]),
+    }
+    show([json_text(record).rstrip("\n")] if args.json else _blocks(record))
+    return 0
+
+
+def _row(measured: Divergence) -> dict[str, Any]:
+    return {
+        **_estimate(measured.mean(), "kl"),
+        **_estimate(measured.quantile(0.5), "kl_median"),
+        **_estimate(measured.quantile(0.99), "kl_99"),
+        **_estimate(measured.mean("top_kl"), "top_kl"),
+        **_estimate(measured.mean("loss"), "loss"),
+        "perplexity": measured.perplexity,
+        **_estimate(measured.mean("same_top"), "same_top"),
+    }
+
+
+def _estimate(estimate: Estimate, name: str) -> dict[str, float | None]:
+    """Value and interval; a single sequence has none."""
+    alone = estimate.sequences == 1
+    return {
+        name: estimate.value,
+        f"{name}_lower": None if alone else estimate.lower,
+        f"{name}_upper": None if alone else estimate.upper,
+    }
+
+
+def _needed(measured: Divergence) -> int | None:
+    from bitlaw.llm.estimates import sequences_needed
+
+    value = float(measured.kl.mean())
+    return sequences_needed(measured.kl, _AIM * value) if len(measured.kl) > 1 and value > 0 else None
+
+
+def _blocks(record: dict[str, Any]) -> list[Block]:
+    columns = ("format", "bits", "KL", "95% interval", "median", "99% of tokens", "perplexity", "same top")
+    lines = [
+        (
+            row["format"],
+            number(row["bits"], 4),
+            number(row["kl"], 4),
+            _interval(row),
+            number(row["kl_median"], 3),
+            number(row["kl_99"], 3),
+            number(row["perplexity"], 5),
+            f"{row['same_top']:.2%}",
+        )
+        for row in record["formats"]
+    ]
+    blocks: list[Block] = [
+        f"{record['model']}: {record['sequences']} sequences of {record['length']} tokens of {record['text']}; "
+        f"reference perplexity {number(record['reference_perplexity'], 5)}; "
+        f"noise floor {number(record['noise_floor'], 2)} nats",
+        Table(columns, lines, left=("format",), title="divergence from the reference (nats per token)"),
+    ]
+    if record["differences"]:
+        told = [
+            (f"{one['format']} less {one['than']}", number(one["kl"], 4), _interval(one))
+            for one in record["differences"]
+        ]
+        blocks.append(Table(("KL", "difference", "95% interval"), told, left=("KL",)))
+    needed = record["sequences_for_5_percent"]
+    if needed is not None and needed > record["sequences"]:
+        name = record["formats"][0]["format"]
+        blocks.append(f"for an interval of ±5% of the KL of {name}: {needed} sequences")
+    return blocks
+
+
+def _interval(row: dict[str, Any]) -> str:
+    if row["kl_lower"] is None:
+        return "-"
+    return f"{number(row['kl_lower'], 4)} to {number(row['kl_upper'], 4)}"

@@ -1,0 +1,117 @@
+"""`bitlaw llm fisher`: diagonal Fisher information of every weight, and its sums by tensor."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from .arguments import subparser
+from .files import check_target
+from .llm_options import add_model_options, needs_llm, steps, workload_of
+from .llm_plan import Work, plan_blocks, plan_record, read_model_plan
+from .output import Table, json_text, note, number, show
+
+if TYPE_CHECKING:
+    from bitlaw.llm.fisher import Fisher
+
+__all__ = ["add_parser", "run"]
+
+EXAMPLES = """\
+  bitlaw llm fisher
+      means by tensor, for the embedded model
+  bitlaw llm fisher --model ./llama --sequences 64 --output fisher.safetensors
+      the whole diagonal too; goes on from fisher.safetensors.part when it was interrupted"""
+
+_DESCRIPTION = """\
+Diagonal Fisher information from squared gradients of each token, in float32: with weights changed by d, the KL
+divergence per token is about half the sum of the diagonal times d squared, in nats. Targets are sampled from
+the model's predictions (the Fisher information proper) or taken from the text (the "empirical" one)."""
+
+
+def add_parser(tasks: Any) -> None:
+    """Add the task to the parser of `bitlaw llm`."""
+    parser = subparser(tasks, "fisher", "Fisher information of the weights", _DESCRIPTION, EXAMPLES)
+    parser.set_defaults(run=run)
+    add_model_options(parser)
+    parser.add_argument(
+        "--targets", choices=("sampled", "text"), default="sampled", help="default %(default)s"
+    )
+    parser.add_argument("--checkpointing", action="store_true", help="recompute activations to save memory")
+    parser.add_argument("--output", metavar="FILE", help="write all diagonals there, as safetensors")
+    parser.add_argument("--force", action="store_true", help="replace FILE where it exists")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Sum squared gradients batch by batch, write, print."""
+    target = check_target(args.output, args.force)
+    if args.dry_run:
+        plan = read_model_plan(args.model, args.dtype)
+        writes = 4 * plan.elements(("embedding", "decoder", "head")) if target else 0
+        work = Work(args.sequences, args.length, args.batch, 0, True, writes=writes)
+        show([json_text(plan_record(plan, work, ())).rstrip()] if args.json else plan_blocks(plan, work, ()))
+        return 0
+    needs_llm(args)
+    from bitlaw.llm.fisher import fisher_information
+    from bitlaw.llm.workload import open_workload
+
+    part = None if target is None else target.with_name(f"{target.name}.part")
+    with steps() as step:
+        opened = open_workload(args.model, workload_of(args))
+        fisher = fisher_information(
+            opened.language_model,
+            opened.sequences,
+            targets=args.targets,
+            batch=args.batch,
+            seed=args.seed,
+            checkpointing=args.checkpointing,
+            resume=part,
+            progress=lambda k, n: step("Fisher information", k, n),
+        )
+    if target is not None and part is not None:
+        fisher.save(target)
+        part.unlink(missing_ok=True)
+        note(f"wrote {target}")
+    rows = [_row(fisher, name) for name in fisher.diagonals]
+    record = {
+        "model": args.model,
+        "text": args.text,
+        "targets": args.targets,
+        "tokens": fisher.tokens,
+        "tensors": rows,
+    }
+    show([json_text(record).rstrip("\n")] if args.json else [_table(rows, fisher)])
+    return 0
+
+
+def _row(fisher: Fisher, name: str) -> dict[str, Any]:
+    diagonal = fisher.diagonals[name].double().reshape(-1)
+    total = float(diagonal.sum())
+    top = float(diagonal.topk(max(1, diagonal.numel() // 1000)).values.sum())
+    return {
+        "name": name,
+        "elements": diagonal.numel(),
+        "sum": total,
+        "mean": total / diagonal.numel(),
+        "largest": float(diagonal.max()),
+        "share_of_largest_thousandth": top / total if total > 0 else 0.0,
+    }
+
+
+def _table(rows: list[dict[str, Any]], fisher: Fisher) -> Table:
+    lines = [
+        (
+            row["name"],
+            f"{row['elements']:,}",
+            number(row["mean"], 4),
+            number(row["sum"], 4),
+            number(row["largest"], 3),
+            f"{row['share_of_largest_thousandth']:.1%}",
+        )
+        for row in rows
+    ]
+    return Table(
+        ("tensor", "weights", "mean", "sum", "largest", "in one of a thousand"),
+        lines,
+        left=("tensor",),
+        title=f"diagonal Fisher information per token, {fisher.targets} targets, {fisher.tokens:,} tokens",
+    )

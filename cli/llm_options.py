@@ -1,0 +1,168 @@
+"""Options that the tasks of `bitlaw llm` share, and the model and text they stand for."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, cast
+
+from bitlaw.theory.formats import Format, parse_format
+
+from .arguments import whole
+from .errors import UsageError, unknown
+from .output import note
+from .progress import Bar, progress_bars
+
+if TYPE_CHECKING:
+    from bitlaw.llm.models import Part
+    from bitlaw.llm.workload import Workload
+
+__all__ = [
+    "INSTALL",
+    "PARTS",
+    "add_format_options",
+    "add_model_options",
+    "add_part_options",
+    "ends_of",
+    "formats_of",
+    "needs_llm",
+    "parts_of",
+    "steps",
+    "workload_of",
+]
+
+INSTALL = "needs torch and transformers: install them with  pip install 'bitlaw[llm]'"
+PARTS = ("embedding", "decoder", "head")
+
+
+def add_model_options(parser: argparse.ArgumentParser, *, text: bool = True) -> None:
+    """Options for the model, the text, and where and how it is run."""
+    parser.add_argument("--model", default="embedded", help="folder, hub id or embedded (default)")
+    if text:
+        parser.add_argument(
+            "--text", default="standard", help="file, folder, dataset:NAME:SPLIT or standard (default)"
+        )
+        parser.add_argument(
+            "--sequences", type=whole("sequences", 1), default=32, metavar="N", help="default %(default)s"
+        )
+        parser.add_argument(
+            "--length",
+            type=whole("length", 2),
+            default=256,
+            metavar="N",
+            help="tokens each (default %(default)s)",
+        )
+        parser.add_argument(
+            "--batch",
+            type=whole("batch", 1),
+            default=8,
+            metavar="N",
+            help="sequences at once (default %(default)s)",
+        )
+        parser.add_argument(
+            "--seed", type=whole("seed", 0), default=0, metavar="N", help="default %(default)s"
+        )
+    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda or cuda:N")
+    parser.add_argument(
+        "--dtype",
+        default="auto",
+        choices=("auto", "float32", "bfloat16", "float16"),
+        help="of the weights (default: as stored)",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what it would take; no weights are loaded"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def add_format_options(parser: argparse.ArgumentParser, default: Sequence[str] = ()) -> None:
+    """Options for formats and the tensors that get them."""
+    parser.add_argument(
+        "--formats",
+        nargs="+",
+        default=list(default),
+        required=not default,
+        metavar="FORMAT",
+        help="names or specifications" + (f" (default {' '.join(default)})" if default else ""),
+    )
+    add_part_options(parser)
+
+
+def add_part_options(parser: argparse.ArgumentParser) -> None:
+    """Options for the tensors that get a format."""
+    parser.add_argument(
+        "--parts",
+        default="decoder",
+        metavar="LIST",
+        help="embedding, decoder, head or all (default %(default)s)",
+    )
+    parser.add_argument("--ends", metavar="FORMAT", help="another format for the first and the last layer")
+
+
+def formats_of(names: Sequence[str]) -> dict[str, Format]:
+    """Formats by the names they were asked for by."""
+    return {name: parse_format(name) for name in names}
+
+
+def parts_of(text: str) -> tuple[Part, ...]:
+    """Parts of a model that a list names."""
+    names = PARTS if text == "all" else tuple(dict.fromkeys(text.split(",")))
+    for name in names:
+        if name not in PARTS:
+            raise unknown("part", name, (*PARTS, "all"))
+    return cast("tuple[Part, ...]", names)
+
+
+def ends_of(args: argparse.Namespace) -> Format | None:
+    """Format of the first and the last layer, if another one was asked for."""
+    return parse_format(args.ends) if args.ends else None
+
+
+def workload_of(args: argparse.Namespace) -> Workload:
+    """What was asked for, as the library takes it."""
+    from bitlaw.llm.workload import Workload
+
+    return Workload(
+        text=args.text,
+        sequences=args.sequences,
+        length=args.length,
+        batch=args.batch,
+        device=args.device,
+        dtype=args.dtype,
+        targets=getattr(args, "targets", "sampled"),
+        seed=args.seed,
+    )
+
+
+def needs_llm(args: argparse.Namespace) -> None:
+    """Raise where torch or transformers is missing; train the embedded model with a word if that is to come."""
+    if any(importlib.util.find_spec(name) is None for name in ("torch", "transformers")):
+        raise UsageError(f"bitlaw llm {args.task} {INSTALL}")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    if getattr(args, "model", "") == "embedded":
+        from bitlaw.llm.embedded import embedded_model_folder, embedded_model_path
+
+        if not (embedded_model_path() / "config.json").exists():
+            note("the embedded model is trained first: a minute or two on two cores, once")
+            with steps() as step:
+                embedded_model_folder(progress=lambda k, loss: step("training", k + 1, 500))
+
+
+@contextmanager
+def steps() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for each thing that is being done."""
+    bars: dict[str, Bar] = {}
+    with progress_bars() as drawn:
+
+        def step(what: str, done: int, total: int) -> None:
+            if what not in bars:
+                bars[what] = drawn.bar(what)
+            bars[what](done, total)
+
+        yield step

@@ -1,0 +1,76 @@
+"""The report of a model as a page and as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from .errors import UsageError
+from .output import Block, Table
+from .report_html import details, document, files, paragraph, section, table
+
+__all__ = ["claim", "markdown", "page"]
+
+GENERATOR = "bitlaw llm report"
+
+_LEAD = (
+    "What number formats do to a language model: predicted from statistics of its weights and Fisher information, "
+    "then done, and measured on text."
+)
+_READING = (
+    "R is the root-mean-square change of a weight over the weights' root mean square. It is predicted from the law "
+    "fitted to the weights. KL is the Kullback-Leibler divergence of the model's next-token distributions from "
+    "the reference's, over the whole vocabulary; it is predicted as half the sum of Fisher information times squared "
+    "change. The interval comes from the spread between sequences. Fisher information is itself estimated from as "
+    "many sequences, and the quadratic form holds for small divergences."
+)
+
+
+def claim(index: Path) -> None:
+    """Remove the page of an earlier run; refuse to touch anyone else's."""
+    if not index.exists():
+        return
+    if f'content="{GENERATOR}' not in index.read_text(encoding="utf-8", errors="replace"):
+        raise UsageError(f"{index} exists and bitlaw did not write it; choose another folder with --output")
+    index.unlink()
+
+
+def page(record: dict[str, Any], blocks: Sequence[Block]) -> str:
+    """A page that needs nothing from outside."""
+    words = [paragraph(line) for block in blocks if isinstance(block, str) for line in block.splitlines()]
+    tables = [block for block in blocks if isinstance(block, Table)]
+    parts = [
+        f"<header><h1>bitlaw llm report: {_plain(record['model'])}</h1>{paragraph(_LEAD, 'lead')}</header>",
+        section("audit", "Predicted and measured", *map(_table, tables[:2]), *words, paragraph(_READING)),
+        section("tensors", "Tensors", *(details(one.title, _table(one)) for one in tables[2:])),
+        files("report.json", "report.md", "tensors.csv"),
+    ]
+    return document("bitlaw llm report", f"{GENERATOR} {version('bitlaw')}", parts)
+
+
+def _plain(text: str) -> str:
+    from html import escape
+
+    return escape(text)
+
+
+def _table(content: Table) -> str:
+    left = [k for k, column in enumerate(content.columns) if column in content.left]
+    return table(content.columns, content.rows, caption=content.title, left=left)
+
+
+def markdown(blocks: Sequence[Block]) -> str:
+    """Text and tables as Markdown."""
+    return "\n\n".join(_markdown(block) if isinstance(block, Table) else block for block in blocks) + "\n"
+
+
+def _markdown(content: Table) -> str:
+    rule = [":--" if column in content.left else "--:" for column in content.columns]
+    lines = [_line(content.columns), _line(rule), *map(_line, content.rows)]
+    return "\n".join([f"### {content.title}", "", *lines] if content.title else lines)
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

@@ -1,0 +1,136 @@
+"""`bitlaw llm study`: a sweep from a TOML file, its results in SQLite, resumed wherever it stopped."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .arguments import subparser
+from .errors import UsageError
+from .llm_options import needs_llm
+from .llm_plan import Work, plan_blocks, plan_record, read_model_plan, undivided
+from .output import Block, Table, json_text, note, number, show
+
+if TYPE_CHECKING:
+    from bitlaw.llm.study_config import Study
+
+__all__ = ["add_parser", "run"]
+
+EXAMPLES = """\
+  bitlaw llm study sweep.toml
+      runs what is not in sweep.sqlite yet
+  bitlaw llm study sweep.toml --export runs.csv tensors.parquet
+      and writes tables for other programs
+  bitlaw llm study sweep.toml --cluster tcp://node:8786
+      on the workers of a Dask cluster"""
+
+_DESCRIPTION = """\
+Sweep over models, formats and allocations. Each run is committed to the results file when it is done, under a
+fingerprint of weights, tokens, format, allocation and code; started again, the study goes on from there. What
+all runs of a model share (the reference's answers, Fisher information, statistics) is kept in a work folder."""
+
+
+def add_parser(tasks: Any) -> None:
+    """Add the task to the parser of `bitlaw llm`."""
+    parser = subparser(tasks, "study", "sweep over models, formats and allocations", _DESCRIPTION, EXAMPLES)
+    parser.set_defaults(run=run)
+    parser.add_argument("file", metavar="FILE", help="TOML: models, formats, [text], [run], [[allocation]]")
+    parser.add_argument("--results", metavar="FILE", help="default: FILE with the ending .sqlite")
+    parser.add_argument("--work", metavar="DIR", help="default: FILE with the ending .work")
+    parser.add_argument("--cluster", metavar="ADDRESS", help="of a Dask scheduler")
+    parser.add_argument(
+        "--export",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help=".csv or .parquet; a name that begins with tensors holds one row for each tensor",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what it would take; no weights are loaded"
+    )
+    parser.add_argument("--json", action="store_true", help="print all rows as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read, run what is missing, print."""
+    needs_llm(args)
+    from bitlaw.llm.study import run_study
+    from bitlaw.llm.study_config import read_study
+    from bitlaw.llm.study_export import export_results
+    from bitlaw.llm.study_results import Results
+
+    study = read_study(args.file)
+    if args.dry_run:
+        _plan(study, args.json)
+        return 0
+    for path in args.export:
+        if Path(path).suffix not in (".csv", ".parquet"):
+            raise UsageError(f"--export {path}: the ending must be .csv or .parquet")
+    file = Path(args.file)
+    with Results(args.results or file.with_suffix(".sqlite")) as results:
+        outcome = run_study(
+            study, results, args.work or file.with_suffix(".work"), cluster=args.cluster, progress=note
+        )
+        rows = results.rows()
+        if rows:
+            show([json_text(rows).rstrip("\n")] if args.json else [_table(rows)])
+        for path in args.export:
+            table = "tensors" if Path(path).name.startswith("tensors") else "runs"
+            note(f"wrote {path}: {export_results(results, path, table)} rows")
+    note(f"{outcome.done} runs done, {outcome.found} found in {results.path}")
+    if outcome.failures:
+        first, reason = outcome.failures[0]
+        raise UsageError(f"{len(outcome.failures)} runs cannot be carried out; {first}: {reason}")
+    return 0
+
+
+def _plan(study: Study, as_json: bool) -> None:
+    """What each model would take, if no run were there yet."""
+    records, blocks = [], []
+    for name in study.models:
+        model = read_model_plan(name, study.workload.dtype)
+        parts = sorted({part for allocation in study.allocations for part in allocation.parts})
+        work = Work(
+            study.workload.sequences,
+            study.workload.length,
+            study.workload.batch,
+            1 + len(study.runs(name)),
+            True,
+            tuple(parts),
+            keeps_reference=True,
+        )
+        faults = undivided(model, study.formats, parts)
+        records.append(plan_record(model, work, faults) | {"runs": len(study.runs(name))})
+        blocks += plan_blocks(model, work, faults)
+    show([json_text(records).rstrip("\n")] if as_json else [f"{len(study)} runs", *blocks])
+
+
+def _table(rows: Sequence[dict[str, Any]]) -> Block:
+    columns = (
+        "model",
+        "format",
+        "allocation",
+        "bits",
+        "R / predicted",
+        "KL predicted",
+        "KL",
+        "95% interval",
+        "perplexity",
+    )
+    lines = [
+        (
+            Path(row["model"]).name,
+            row["format"],
+            row["allocation"],
+            number(row["bits"], 4),
+            number(row["r"] / row["predicted_r"], 4) if row["predicted_r"] else "-",
+            number(row["predicted_kl"], 3),
+            number(row["kl"], 3),
+            f"{number(row['kl_lower'], 3)} to {number(row['kl_upper'], 3)}",
+            number(row["perplexity"], 5),
+        )
+        for row in rows
+    ]
+    return Table(columns, lines, left=("model", "format", "allocation"))
