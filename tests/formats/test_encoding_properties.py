@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bitlaw.theory import Normal, predict
 from bitlaw.theory.formats._bits_prediction import stored_bits
 from bitlaw.theory.formats._layout_prediction import layout_of
 from bitlaw.theory.formats._plan import plan_of
@@ -177,7 +178,20 @@ def test_the_search_of_a_tensor_is_no_worse_than_its_grid_and_flat(name):
     grid = np.sum(errors_of(plain, x, TENSOR_FACTORS, plan) ** 2, axis=(1, 2))
     found = np.sum((x.astype(np.float64) - quantise(searched, x)) ** 2)
     assert found <= grid.min() * (1 + 1e-12)
-    assert found >= 0.9 * grid.min()
+    inside = 0 < np.argmin(grid) < len(grid) - 1
+    assert inside == ("nf4" not in name)  # which reaches 1, where a normal law under its rms needs 3
+    if inside:
+        assert found >= 0.9 * grid.min()
+
+
+@pytest.mark.parametrize("name", ["nf4,scale=rms", "e0m5,scale=rms", "int8,scale=rms", "e3m2,scale=rms"])
+def test_the_search_of_a_tensor_goes_on_beyond_its_grid(name):
+    x = np.random.default_rng(5).standard_normal((1024, 1024))
+    difference = x - quantise(parse_format(f"{name},search=tensor"), x)
+    asked = predict(f"{name},search=tensor", Normal(), shape=x.shape)
+    assert np.sqrt(np.mean(difference**2) / np.mean(x**2)) == pytest.approx(asked.R, rel=0.02)
+    trials = [predict(f"{name},multiplier={asked.factor * f}", Normal()).R for f in (0.9, 1.1)]
+    assert asked.R < min(trials)
 
 
 def test_the_best_factor_of_a_ternary_tensor_is_that_of_theory():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -14,7 +15,7 @@ from ._block_prediction import Outcome, block_outcome
 from ._plan import multiplier_of, nominal_size, quantiser_of, reach_of
 from ._scale_prediction import FINE_MANTISSA, LARGEST, BlockData, error_nodes, scale_steps
 from .number_types import number_type
-from .scale_search import TENSOR_FACTORS
+from .scale_search import around_best
 
 if TYPE_CHECKING:
     from ._layout_prediction import Layout
@@ -122,11 +123,10 @@ def _smooth(format: Format) -> Format:
 
 
 def _best_factor(error: Callable[[float], float]) -> float:
-    """Factor of least error within the bounds of the encoder's search."""
-    grid = TENSOR_FACTORS
-    best = int(np.argmin([error(float(factor)) for factor in grid]))
-    low, high = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
+    """Factor of least error where the encoder's search ends."""
+    error = cache(error)
+    low, best, high = around_best(error)
     found = optimize.minimize_scalar(
         error, bounds=(low, high), method="bounded", options={"xatol": _FACTOR_TOLERANCE}
     )
-    return float(found.x) if found.fun < error(float(grid[best])) else float(grid[best])
+    return float(found.x) if found.fun < error(best) else best

@@ -8,6 +8,7 @@ equal errors wins, so that results are the same everywhere.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,13 +21,15 @@ from .block_scales import BlockScales, Scaler, Statistics
 from .block_statistics import block_squares, folded, tiles_of
 from .blocks import Blocks
 
-__all__ = ["BLOCK_FACTORS", "TENSOR_FACTORS", "block_factors", "tensor_factor"]
+__all__ = ["BLOCK_FACTORS", "TENSOR_FACTORS", "around_best", "block_factors", "tensor_factor"]
 
 # Factors tried for each block: the statistic itself first, then 0.4 to 1.4 in steps of 1/32.  Codes change
 # little from one to the next at up to five bits; twice as many lower the error of int4 by under 0.1%.
 BLOCK_FACTORS = np.concatenate([[1.0], np.setdiff1d(np.arange(13, 46) / 32, [1.0])])
 # Factors tried for a tensor, a ratio of 1.026 apart, before golden sections within the best one's neighbours.
 TENSOR_FACTORS = np.geomspace(0.3, 1.5, 64)
+# With an end continued this far, factors reach from 1e-5 or to 1e5: codepoints of 16 bits under one rms.
+_MOST_FACTORS = 512
 # Sections: they narrow two steps of the grid, 5%, to 1e-5 of the factor, where the error is flat.
 SECTIONS = 18
 _GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
@@ -54,9 +57,7 @@ def tensor_factor(x: NDArray[Any], blocks: Blocks, found: Statistics, scaler: Sc
             measured[factor] = float(folded(_errors(x, blocks, scaler.scales(found, factor), codec)))
         return measured[factor]
 
-    grid = [float(factor) for factor in TENSOR_FACTORS]
-    best = min(range(len(grid)), key=lambda k: error(grid[k]))
-    low, high = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
+    low, _, high = around_best(error)
     inner, outer = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
     for _ in range(SECTIONS):
         if error(inner) <= error(outer):
@@ -66,6 +67,21 @@ def tensor_factor(x: NDArray[Any], blocks: Blocks, found: Statistics, scaler: Sc
             low, inner = inner, outer
             outer = low + _GOLDEN * (high - low)
     return min(measured, key=lambda factor: measured[factor])
+
+
+def around_best(error: Callable[[float], float]) -> tuple[float, float, float]:
+    """The best with its neighbours of `TENSOR_FACTORS`, continued beyond an end for as long as that end is the best."""
+    grid = [float(factor) for factor in TENSOR_FACTORS]
+    step = grid[1] / grid[0]
+    while len(grid) < _MOST_FACTORS:
+        if error(grid[0]) < min(error(factor) for factor in grid[1:]):
+            grid.insert(0, grid[0] / step)
+        elif error(grid[-1]) < min(error(factor) for factor in grid[:-1]):
+            grid.append(grid[-1] * step)
+        else:
+            break
+    best = min(range(len(grid)), key=lambda k: error(grid[k]))
+    return grid[max(best - 1, 0)], grid[best], grid[min(best + 1, len(grid) - 1)]
 
 
 def _errors(x: NDArray[Any], blocks: Blocks, scales: BlockScales, codec: Codec) -> FloatArray:

@@ -218,7 +218,7 @@ def format_fields(format: Format) -> dict[str, str]:
     for field in fields(scale):
         value = getattr(scale, field.name)
         if field.name in KEYS and value != getattr(default, field.name):
-            data[field.name] = f"{value:.17g}" if isinstance(value, float) else str(value)
+            data[field.name] = repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
     if scale.zero == "integer":
         del data["zero"]
     if format.group is not None:
