@@ -1,12 +1,15 @@
 """The theory applied to language models: predict what a format does, do it, and measure it."""
 
 from .activations import Activations, activation_moments
+from .allocation import allocate_formats, fused_groups
 from .audit import Audit, TensorAudit, audit, model_statistics, predict_assignment
 from .divergence import Divergence, kl_per_token, measure_divergence
 from .embedded import embedded_model_folder
 from .estimates import Estimate, clustered_mean, clustered_quantile, paired_difference, sequences_needed
 from .fisher import Fisher, fisher_information
+from .fisher_bits import fisher_bits
 from .format_codec import QuantisedTensor, quantise_tensor
+from .model_allocation import ModelAllocation, compare_measured
 from .models import LanguageModel, WeightTensor, load_model, weight_tensors
 from .quantise import ModelBits, TensorRecord, assign, model_bits, quantised
 from .reference import Reference, build_reference
@@ -14,6 +17,7 @@ from .sensitivity import Sensitivity, noise_sensitivity
 from .statistics import TensorStatistics, tensor_statistics
 from .tensor_prediction import TensorPrediction, predict_tensor
 from .text import Sequences, load_text, token_sequences
+from .weighted_codebook import weighted_codebook, weighted_sample, weighted_scale
 
 __all__ = [
     "Activations",
@@ -22,6 +26,7 @@ __all__ = [
     "Estimate",
     "Fisher",
     "LanguageModel",
+    "ModelAllocation",
     "ModelBits",
     "QuantisedTensor",
     "Reference",
@@ -33,13 +38,17 @@ __all__ = [
     "TensorStatistics",
     "WeightTensor",
     "activation_moments",
+    "allocate_formats",
     "assign",
     "audit",
     "build_reference",
     "clustered_mean",
     "clustered_quantile",
+    "compare_measured",
     "embedded_model_folder",
+    "fisher_bits",
     "fisher_information",
+    "fused_groups",
     "kl_per_token",
     "load_model",
     "load_text",
@@ -56,4 +65,7 @@ __all__ = [
     "tensor_statistics",
     "token_sequences",
     "weight_tensors",
+    "weighted_codebook",
+    "weighted_sample",
+    "weighted_scale",
 ]

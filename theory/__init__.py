@@ -16,6 +16,7 @@ from .formats import (
     parse_format,
     predict,
     quantise,
+    recommend,
 )
 from .limits import (
     Component,
@@ -112,6 +113,7 @@ __all__ = [
     "predict",
     "quantise",
     "rate_distortion",
+    "recommend",
     "reverse_water_filling",
     "shannon_lower_bound",
     "uniform",
