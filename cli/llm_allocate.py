@@ -131,7 +131,7 @@ def _measure(shared: Any, found: Any) -> dict[str, Any] | None:
     return {
         "kl": float(measured[0].kl.mean()),
         "uniform_kl": float(measured[1].kl.mean()),
-        "statement": compare_measured(*measured),
+        "statement": compare_measured(measured[0], measured[1]),
     }
 
 

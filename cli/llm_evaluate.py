@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .arguments import subparser
@@ -53,13 +54,13 @@ def run(args: argparse.Namespace) -> int:
     """Measure format by format, print."""
     formats, parts, ends = formats_of(args.formats), parts_of(args.parts), ends_of(args)
     if args.dry_run:
-        model = read_model_plan(args.model, args.dtype)
+        plan = read_model_plan(args.model, args.dtype)
         work = Work(args.sequences, args.length, args.batch, 2 + len(formats), False, parts)
-        faults = undivided(model, formats, parts)
+        faults = undivided(plan, formats, parts)
         show(
-            [json_text(plan_record(model, work, faults)).rstrip()]
+            [json_text(plan_record(plan, work, faults)).rstrip()]
             if args.json
-            else plan_blocks(model, work, faults)
+            else plan_blocks(plan, work, faults)
         )
         return 0
     needs_llm(args)
@@ -84,9 +85,7 @@ def run(args: argparse.Namespace) -> int:
         for name, assignment in assignments.items():
             with quantised(model, assignment) as records:
                 bits = model_bits(model.model, records)
-                found[name] = measure_divergence(
-                    model, reference, progress=lambda k, n, name=name: step(name, k, n)
-                )
+                found[name] = measure_divergence(model, reference, progress=partial(step, name))
             stored = sum(record.bits for record in records) / sum(record.elements for record in records)
             rows.append(
                 {

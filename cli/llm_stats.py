@@ -146,9 +146,9 @@ def _blocks(rows: list[dict[str, Any]]) -> list[Block]:
     ]
     blocks: list[Block] = [Table(columns, lines, left=("tensor", "part", "shape", "law", "law within rows"))]
     for k, told in enumerate(rows[0]["formats"] if rows else []):
-        lines = [(row["name"], *_pair(row["formats"][k])) for row in rows]
-        columns = ("tensor", "bits", "R predicted", "R", "R / predicted")
-        blocks.append(Table(columns, lines, left=("tensor",), title=told["format"]))
+        errors = [(row["name"], *_pair(row["formats"][k])) for row in rows]
+        titles = ("tensor", "bits", "R predicted", "R", "R / predicted")
+        blocks.append(Table(titles, errors, left=("tensor",), title=told["format"]))
     return blocks
 
 

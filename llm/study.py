@@ -22,9 +22,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from .allocation import allocate_formats, fused_groups
 from .audit import audit
 from .audit_record import run_row, tensor_rows
-from .quantise import assign
+from .quantise import Assignment, assign
 from .study_config import Run, Study
 from .study_results import Results
 from .workload import Opened, Parts, Workload, open_workload, prepare_parts
@@ -58,7 +59,7 @@ class Outcome:
 
 def run_fingerprint(run: Run, digests: dict[str, str]) -> str:
     """Key of a run: a digest of everything that decides its numbers."""
-    content = digests | {"format": str(run.format), "allocation": run.allocation.identity()}
+    content = digests | {"format": run.specification, "allocation": run.allocation.identity()}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
 
 
@@ -144,7 +145,7 @@ def _answers(
         return
     for key, run in missing.items():
         try:
-            yield key, run, _carry_out(run, opened, parts, lambda words, run=run: tell(f"{run}: {words}"))
+            yield key, run, _carry_out(run, opened, parts, tell)
         except (ValueError, TypeError, NotImplementedError) as error:
             yield key, run, str(error)
 
@@ -192,8 +193,15 @@ def _loaded(model: str, workload: Workload, folder: str) -> tuple[Opened, Parts]
 def _carry_out(run: Run, opened: Opened, parts: Parts, tell: Callable[[str], object]) -> Rows:
     start = time.perf_counter()
     model = opened.language_model
-    assignment = assign(model.model, run.format, parts=run.allocation.parts, ends=run.allocation.ends)
-    found = audit(model, assignment, parts.reference, parts.statistics, parts.fisher, progress=tell)
+    assignment, statement = _assignment(run, parts)
+    found = audit(
+        model,
+        assignment,
+        parts.reference,
+        parts.statistics,
+        parts.fisher,
+        progress=lambda words: tell(f"{run}: {words}"),
+    )
     row = run_row(found) | {
         "model": run.model,
         "text": opened.workload.text,
@@ -201,7 +209,7 @@ def _carry_out(run: Run, opened: Opened, parts: Parts, tell: Callable[[str], obj
         "length": opened.sequences.length,
         "allocation": run.allocation.name,
         "format": run.format_name,
-        "specification": str(run.format),
+        "specification": run.specification,
         "weights": opened.digests["weights"],
         "tokens": opened.digests["tokens"],
         "code": opened.digests["code"],
@@ -209,4 +217,23 @@ def _carry_out(run: Run, opened: Opened, parts: Parts, tell: Callable[[str], obj
         "seconds": time.perf_counter() - start,
         "finished": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S"),
     }
+    row["warnings"] += statement
     return row, tensor_rows(found)
+
+
+def _assignment(run: Run, parts: Parts) -> tuple[Assignment, list[str]]:
+    """Formats of the tensors, and what there is to say of a choice at a budget."""
+    asked = run.allocation
+    if asked.bits is None:
+        (format,) = run.formats
+        return assign(parts.language_model.model, format, parts=asked.parts, ends=asked.ends), []
+    names = [name for name, found in parts.statistics.items() if found.part in asked.parts]
+    chosen = allocate_formats(
+        parts.statistics,
+        parts.fisher,
+        run.formats,
+        asked.bits,
+        parts=asked.parts,
+        groups=fused_groups(names) if asked.fused else None,
+    )
+    return chosen.assignment, [chosen.statement]

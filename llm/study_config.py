@@ -43,7 +43,7 @@ _TABLES: dict[str, tuple[str, ...]] = {
     "text": ("source", "sequences", "length"),
     "fisher": ("targets",),
     "run": ("device", "dtype", "batch", "seed"),
-    "allocation": ("name", "parts", "ends"),
+    "allocation": ("name", "parts", "ends", "bits", "fused"),
 }
 _DTYPES = ("auto", "float32", "bfloat16", "float16")
 
@@ -59,15 +59,32 @@ class Allocation:
     parts : tuple of {"embedding", "decoder", "head"}
     ends : Format, optional
         For the first and the last layer of the decoder.
+    bits : float, optional
+        A budget for each weight of the parts: every tensor gets the format of the study that is best for it.
+    fused : bool
+        Whether projections that are merged when a model is served share a format.
     """
 
     name: str = "decoder"
     parts: tuple[Part, ...] = ("decoder",)
     ends: Format | None = None
+    bits: float | None = None
+    fused: bool = False
+
+    def __post_init__(self) -> None:
+        if self.bits is not None and self.ends is not None:
+            raise ValueError("bits and ends cannot both decide formats")
+        if self.bits is None and self.fused:
+            raise ValueError("fused is of no use without bits: one format goes to all tensors")
 
     def identity(self) -> dict[str, Any]:
         """What decides the numbers; the name does not."""
-        return {"parts": sorted(self.parts), "ends": None if self.ends is None else str(self.ends)}
+        return {
+            "parts": sorted(self.parts),
+            "ends": None if self.ends is None else str(self.ends),
+            "bits": self.bits,
+            "fused": self.fused,
+        }
 
 
 @dataclass(frozen=True)
@@ -77,16 +94,22 @@ class Run:
     Attributes
     ----------
     model : str
-    format : Format
+    formats : tuple of Format
+        One, or those that a budget chooses from.
     format_name : str
         As it was asked for.
     allocation : Allocation
     """
 
     model: str
-    format: Format
+    formats: tuple[Format, ...]
     format_name: str
     allocation: Allocation
+
+    @property
+    def specification(self) -> str:
+        """All that decides the formats, in words that are read back."""
+        return " | ".join(str(format) for format in self.formats)
 
     def __str__(self) -> str:
         return f"{self.model}, {self.format_name}, {self.allocation.name}"
@@ -112,14 +135,16 @@ class Study:
 
     def runs(self, model: str) -> list[Run]:
         """All runs of one model, in the order of the file."""
-        return [
-            Run(model, format, name, allocation)
-            for allocation in self.allocations
-            for name, format in self.formats.items()
-        ]
+        found = []
+        for allocation in self.allocations:
+            if allocation.bits is not None:
+                found.append(Run(model, tuple(self.formats.values()), "allocated", allocation))
+                continue
+            found += [Run(model, (format,), name, allocation) for name, format in self.formats.items()]
+        return found
 
     def __len__(self) -> int:
-        return len(self.models) * len(self.formats) * len(self.allocations)
+        return sum(len(self.runs(model)) for model in self.models)
 
 
 def read_study(path: str | os.PathLike[str]) -> Study:
@@ -195,11 +220,17 @@ def _allocation(table: dict[str, Any], index: int) -> Allocation:
         if part not in _PARTS:
             raise ValueError(f"{where}.parts must hold {', '.join(_PARTS)}, got {part!r}")
     ends = _string(table, f"{where}.ends", "")
-    return Allocation(
-        _string(table, f"{where}.name", "+".join(parts)),
-        cast(tuple[Part, ...], parts),
-        _format(ends, f"{where}.ends") if ends else None,
-    )
+    bits, fused = table.get("bits"), table.get("fused", False)
+    if bits is not None and (not isinstance(bits, int | float) or isinstance(bits, bool) or not bits > 0):
+        raise ValueError(f"{where}.bits must be a positive number, got {bits!r}")
+    if not isinstance(fused, bool):
+        raise ValueError(f"{where}.fused must be true or false, got {fused!r}")
+    name = _string(table, f"{where}.name", "+".join(parts) + (f" at {bits:g} bits" if bits else ""))
+    asked = _format(ends, f"{where}.ends") if ends else None
+    try:
+        return Allocation(name, cast(tuple[Part, ...], parts), asked, bits, fused)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
 
 
 def _located(name: str, base: Path) -> str:

@@ -21,7 +21,7 @@ from bitlaw.llm.study import Outcome, run_fingerprint, run_study
 from bitlaw.llm.study_config import Allocation, Run, Study, read_study
 from bitlaw.llm.study_export import export_results
 from bitlaw.llm.study_results import RUN_COLUMNS, TENSOR_COLUMNS, Results
-from bitlaw.llm.workload import Workload, open_workload, prepare_parts
+from bitlaw.llm.workload import Workload, code_fingerprint, open_workload, prepare_parts
 from bitlaw.theory import parse_format
 
 ROOT = Path(__file__).parents[2]
@@ -86,6 +86,29 @@ def test_rows_are_what_an_audit_says(finished: Path, tiny_folder: Path) -> None:
     assert got["r"] == pytest.approx((errors / energy) ** 0.5, rel=1e-12)
 
 
+def test_a_budget_is_spent_among_the_formats_of_the_study(tiny_folder: Path, tmp_path: Path) -> None:
+    budget = Allocation("budget", bits=4.0, fused=True)
+    study = small(tiny_folder, "int4", "int3_g32", allocations=(Allocation(), budget))
+    assert len(study) == 3
+    outcome, rows = carry_out(study, tmp_path)
+    assert outcome == Outcome(3, 0, ())
+    four, three, allocated = rows
+    assert (allocated["format"], allocated["allocation"]) == ("allocated", "budget")
+    assert allocated["specification"] == f"{four['specification']} | {three['specification']}"
+    assert allocated["bits"] <= 4.0
+    affordable = [one["predicted_kl"] for one in (four, three) if one["predicted_bits"] <= 4.0]
+    assert allocated["predicted_kl"] <= min(affordable) * (1 + 1e-9)
+    assert any("predicted KL" in words for words in allocated["warnings"])
+    with Results(tmp_path / "results.sqlite") as results:
+        formats = {
+            one["name"].split("layers.")[-1]: one["format"]
+            for one in results.rows("tensors")
+            if one["fingerprint"] == allocated["fingerprint"]
+        }
+    assert len(set(formats.values())) == 2
+    assert formats["0.self_attn.q_proj.weight"] == formats["0.self_attn.k_proj.weight"]
+
+
 def test_nothing_is_run_twice(finished: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def never(*_: object) -> None:
         raise AssertionError("this was there already")
@@ -98,14 +121,14 @@ def test_nothing_is_run_twice(finished: Path, tiny_folder: Path, monkeypatch: py
 def test_fingerprint_changes_with_whatever_changes_a_number() -> None:
     digests = {"weights": "w", "tokens": "t", "measuring": "m", "code": "c"}
     format = parse_format("int4_g32")
-    first = run_fingerprint(Run("a", format, "x", Allocation()), digests)
+    first = run_fingerprint(Run("a", (format,), "x", Allocation()), digests)
     # Names are for people.
-    assert run_fingerprint(Run("b", format, "y", Allocation("z")), digests) == first
+    assert run_fingerprint(Run("b", (format,), "y", Allocation("z")), digests) == first
     others = [
-        run_fingerprint(Run("a", parse_format("int4_g64"), "x", Allocation()), digests),
-        run_fingerprint(Run("a", format, "x", Allocation(parts=("head",))), digests),
-        run_fingerprint(Run("a", format, "x", Allocation(ends=format)), digests),
-        *(run_fingerprint(Run("a", format, "x", Allocation()), digests | {name: "?"}) for name in digests),
+        run_fingerprint(Run("a", (parse_format("int4_g64"),), "x", Allocation()), digests),
+        run_fingerprint(Run("a", (format,), "x", Allocation(parts=("head",))), digests),
+        run_fingerprint(Run("a", (format,), "x", Allocation(ends=format)), digests),
+        *(run_fingerprint(Run("a", (format,), "x", Allocation()), digests | {name: "?"}) for name in digests),
     ]
     assert len({first, *others}) == len(others) + 1
 
@@ -127,7 +150,10 @@ def test_a_run_that_cannot_be_is_told_and_the_others_are_done(tiny_folder: Path,
 CHILD = """
 import sys, time
 from pathlib import Path
+from bitlaw.llm import workload
 from tests.llm.test_study import carry_out, small
+
+workload.code_fingerprint = lambda: sys.argv[3]  # sources may be edited while tests run
 
 def progress(words):
     if "int3_g32" in words and words.endswith("measuring"):
@@ -142,7 +168,7 @@ def test_a_killed_study_goes_on_where_it_was(
     finished: Path, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(tiny_folder), str(tmp_path)],
+        [sys.executable, "-c", CHILD, str(tiny_folder), str(tmp_path), code_fingerprint()],
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,
@@ -378,6 +404,10 @@ GOOD = 'models = ["embedded"]\nformats = ["nf4"]\n'
         (GOOD + '[allocation]\nname = "x"', r"allocation must be tables, each under \[\[allocation\]\]"),
         (GOOD + '[[allocation]]\nparts = ["tail"]', r"allocation\[0\].parts must hold embedding, .*'tail'"),
         (GOOD + '[[allocation]]\nends = "nf44"', r"allocation\[0\].ends: 'nf44' is no format"),
+        (GOOD + "[[allocation]]\nbits = 0", r"allocation\[0\].bits must be a positive number, got 0"),
+        (GOOD + "[[allocation]]\nfused = 1", r"allocation\[0\].fused must be true or false, got 1"),
+        (GOOD + "[[allocation]]\nfused = true", r"allocation\[0\]: fused is of no use without bits"),
+        (GOOD + '[[allocation]]\nbits = 3\nends = "nf4"', r"allocation\[0\]: bits and ends cannot both"),
         (GOOD + "[[allocation]]\nbit = 3", r"unknown key allocation\[0\].bit"),
         (GOOD + "[[allocation]]\n[[allocation]]", "the name 'decoder' is given to 2 of them"),
         ('models = ["embedded"]\nformats = ["nf5x"]', "formats: 'nf5x' is no format"),
