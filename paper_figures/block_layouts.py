@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from bitlaw.theory import ScalarQuantiser, lloyd_max
 from bitlaw.theory.formats.elements import CubeRoot
 
-from .block_designs import Estimate, divided, draw_estimate, error, measured, measured_entry, optimum
+from .block_designs import Estimate, divided, error, measured, measured_entry, optimum
 from .laws import LAPLACE, NORMAL, Law, student_t
 from .style import BLACK, GREY, panels, styled
 

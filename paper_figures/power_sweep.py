@@ -59,7 +59,7 @@ _POWERS = np.unique(
         [[0.01, 0.02, 0.04, 0.06], np.arange(0.08, 0.5, 0.02), np.arange(0.5, 1.01, 0.05), [1 / 3]]
     )
 )
-_BLOCK_POWERS = _POWERS[::2] if 1 / 3 in _POWERS[::2] else np.union1d(_POWERS[::2], [1 / 3])
+_BLOCK_POWERS = np.array([0.01, 0.08, 0.15, 0.22, 0.28, 1 / 3, 0.4, 0.48, 0.56, 0.65, 0.75, 0.85, 1.0])
 # How far above its pole 1 / (df + 1) a Student-t curve starts: nearer, most codepoints lie in the far tail.
 _POLE_MARGIN = 0.02
 
@@ -169,9 +169,11 @@ def _coded(evaluation: Callable[[int], Evaluation]) -> float:
 
 def _shared(point: Callable[[int], Evaluation], parity: int) -> float:
     """Distortion of two neighbouring numbers of one parity, mixed to have the entropy RATE."""
-    low, high = 1, 2  # half the number of codepoints
+    # Half the number of codepoints.  So few that no probabilities have the entropy, whence steps that double.
+    low = round(2**RATE) // 2 - 1
+    high = low + 2
     while point(2 * high + parity).entropy < RATE:
-        low, high = high, 2 * high
+        low, high = high, high + 2 * (high - low)
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if point(2 * middle + parity).entropy < RATE else (low, middle)
