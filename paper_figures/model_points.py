@@ -1,0 +1,67 @@
+"""Formats as points with intervals, in the look of their families."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .model_results import FAMILIES, ModelResults
+from .style import BLACK, GREY
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["Point", "caption", "draw_points", "families", "identity"]
+
+
+@dataclass(frozen=True)
+class Point:
+    """A format's place; the ends of the interval of y (equal to y where there is none)."""
+
+    name: str
+    family: str
+    x: float
+    y: float
+    lower: float
+    upper: float
+
+
+def families(points: Iterable[Point]) -> dict[str, list[Point]]:
+    """Points by family in the order of legends, from left to right."""
+    ordered = sorted(points, key=lambda point: point.x)
+    grouped = {family: [point for point in ordered if point.family == family] for family in FAMILIES}
+    return {family: members for family, members in grouped.items() if members}
+
+
+def draw_points(axes: Axes, points: Iterable[Point]) -> None:
+    """One marker for each point, with its interval, one entry of the legend for each family."""
+    for family, members in families(points).items():
+        axes.errorbar(
+            [point.x for point in members],
+            [point.y for point in members],
+            yerr=[[p.y - p.lower for p in members], [p.upper - p.y for p in members]],
+            linestyle="none",
+            elinewidth=0.8,
+            capsize=1.5,
+            label=family,
+            **FAMILIES[family],
+        )
+
+
+def identity(axes: Axes, lower: float, upper: float, label: str) -> None:
+    """Line on which both axes are equal, over a range."""
+    axes.plot(
+        [lower, upper], [lower, upper], color=GREY, linewidth=0.8, linestyle="--", label=label, zorder=1
+    )
+
+
+def caption(figure: Figure, axes: Axes, results: ModelResults) -> None:
+    """What was measured as a title, and the legend below."""
+    axes.set_title(
+        f"{results.model}, {results.sequences} sequences of {results.length} tokens, 95% intervals",
+        color=BLACK,
+    )
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3)
