@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from .model_points import Point, caption, draw_points, identity
 from .model_results import ModelResults
-from .style import panels, styled
+from .style import BLACK, panels, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -47,14 +47,15 @@ def compute(results: ModelResults) -> Data:
 
 @styled
 def draw(data: Data) -> Figure:
-    """One panel, linear in both near zero and logarithmic beyond."""
+    """One panel; the change is linear near zero and logarithmic beyond."""
     figure, (axes,) = panels(1, height=3.6)
-    largest = max(point.x for point in data.points)
-    smallest = max(min(point.x for point in data.points), 1e-9)
-    axes.set_xscale("symlog", linthresh=smallest)
-    axes.set_yscale("symlog", linthresh=smallest)
+    ends = max(min(point.x for point in data.points), 1e-9) / 1.5, max(point.x for point in data.points) * 1.5
+    axes.set_xscale("log")
+    # Linear as far as intervals reach below zero, so that they do not fill the figure.
+    axes.set_yscale("symlog", linthresh=max(ends[0], *(-point.lower for point in data.points)))
     draw_points(axes, data.points)
-    identity(axes, 0.0, largest * 1.5, "equal")
+    axes.axhline(0.0, color=BLACK, linewidth=0.5)
+    identity(axes, *ends, "equal")
     axes.set(xlabel="KL divergence (nats per token)", ylabel="cross-entropy change (nats per token)")
     caption(figure, axes, data.results)
     return figure

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from .model_results import FAMILIES, ModelResults
 from .style import BLACK, GREY
 
@@ -52,9 +54,8 @@ def draw_points(axes: Axes, points: Iterable[Point]) -> None:
 
 def identity(axes: Axes, lower: float, upper: float, label: str) -> None:
     """Line on which both axes are equal, over a range."""
-    axes.plot(
-        [lower, upper], [lower, upper], color=GREY, linewidth=0.8, linestyle="--", label=label, zorder=1
-    )
+    values = np.geomspace(lower, upper, 200)  # a curve where one axis is linear near zero
+    axes.plot(values, values, color=GREY, linewidth=0.8, linestyle="--", label=label, zorder=1)
 
 
 def caption(figure: Figure, axes: Axes, results: ModelResults) -> None:
