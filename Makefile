@@ -1,9 +1,11 @@
-# make report : environment, install, the main job -> report/index.html
+# make report : environment, install, the main job -> report/index.html, report/model/index.html
 # make test   : environment, install with the test tools, all tests
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+# The environments take the versions that the gate was run with; empty takes the newest.
+export PIP_CONSTRAINT ?= $(CURDIR)/.ci/constraints.txt
 
 .PHONY: report test lint bench clean
 
@@ -11,7 +13,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.user: pyproject.toml | $(BIN)/python
-	$(PIP) install --quiet --editable ".[figures]"
+	$(PIP) install --quiet --editable ".[figures,llm]"
 	touch $@
 
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
@@ -24,6 +26,7 @@ $(VENV)/.bench: $(VENV)/.dev
 
 report: $(VENV)/.user
 	$(BIN)/bitlaw report --output report
+	$(BIN)/bitlaw llm report --output report/model
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n auto
