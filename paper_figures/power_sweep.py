@@ -185,14 +185,12 @@ def _shared(point: Callable[[int], Evaluation], parity: int) -> float:
 @styled
 def draw(data: Data) -> Figure:
     """One panel for each law, blocks in the lower row."""
-    figure, rows = grid(2, len(data.sweeps), height=4.4, sharex=True, sharey=True)
+    figure, rows = grid(2, len(data.sweeps), height=5.0, sharey=True)
     for row, sweeps in zip(rows, (data.sweeps, data.blocks), strict=True):
         for axes, sweep in zip(row, sweeps, strict=True):
             _draw_sweep(axes, sweep)
     for axes, sweep in zip(rows[0], data.sweeps, strict=True):
         axes.set_title(sweep.law.label)
-    for axes in rows[1]:
-        axes.set_xlabel("exponent $p$")
     rows[0][0].set_ylabel("relative RMS error $R$\ntensor RMS")
     rows[1][0].set_ylabel(f"relative RMS error $R$\nabsmax of blocks of {BLOCK}")
     measured_entry(rows[0][0])
@@ -228,5 +226,6 @@ def _draw_sweep(axes: Axes, sweep: Sweep) -> None:
     axes.minorticks_off()
     axes.set_xlim(-0.02, 1.0)
     axes.set_xticks([0.0, 1 / 3, 2 / 3, 1.0], ["0", "1/3", "2/3", "1"])
+    axes.set_xlabel("exponent $p$")
     for power, found in sweep.audit.items():
         draw_estimate(axes, power, found)

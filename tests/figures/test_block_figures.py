@@ -154,7 +154,7 @@ def test_searched_scales_are_the_lowest_points_of_their_curves():
 def test_matched_errors_are_predicted_and_simulated():
     for law, found in zip(moment_matching.LAWS, moment_matching.compute().laws, strict=True):
         for name, search in found.items():
-            predicted = predict(f"{name},scale=rms:float32,multiplier=moment", law.source).R
+            predicted = predict(f"{name},block=tensor,scale=rms:float32,multiplier=moment", law.source).R
             assert search.matched == pytest.approx(predicted, rel=2e-4)
             if law.source != moment_matching.LAWS[2].source:  # too heavy a tail for a band of four
                 assert inside(search.matched, search.audit)
