@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, fields
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from bitlaw.theory import Format, parse_format
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 __all__ = ["FAMILIES", "FormatResult", "ModelResults", "TensorResult", "family_of", "measure_model"]
 
 # How the formats of one family look in all figures, in the order of legends.
-FAMILIES: dict[str, dict[str, str]] = {
+FAMILIES: dict[str, dict[str, Any]] = {
     "tensor scale": {"color": BLUE, "marker": "o"},
     "channel scale": {"color": PURPLE, "marker": "v"},
     "block scale": {"color": ORANGE, "marker": "s"},
     "outliers kept": {"color": GREEN, "marker": "^"},
     "entropy-coded": {"color": BLACK, "marker": "D"},
 }
-_PARTS = ("embedding", "decoder", "head")
+_PARTS: tuple[Literal["embedding", "decoder", "head"], ...] = ("embedding", "decoder", "head")
 
 
 @dataclass(frozen=True)
