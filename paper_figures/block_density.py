@@ -116,7 +116,6 @@ def draw(data: Data) -> Figure:
     row[0].set_ylabel("probability density")
     row[1].set_ylabel("probability density")
     handles, labels = row[0].get_legend_handles_labels()
-    handles[-1] = handles[-1].__class__([], [], color=BLACK, marker="^", linewidth=1.2)
     figure.legend(handles, labels, loc="outside lower center", ncols=4, columnspacing=1.2)
     return figure
 
@@ -135,7 +134,7 @@ def _draw_density(axes: Axes, found: Density) -> None:
             (place, 0.0),
             arrowprops=dict(arrowstyle="-|>", color=BLACK, linewidth=1.2, shrinkA=0, shrinkB=0),
         )
-    axes.plot([], [], color=BLACK, label="atom (its mass beside)")
+    axes.plot([], [], color=BLACK, marker="^", label="atom (its mass beside)")
     axes.text(0.93, top, f"$1/{2 * BLOCK}$\n= {found.atom:.5f}", ha="right", va="top", fontsize=7.0)
     axes.text(0.93, 0.72 * top, f"simulated:\n{found.audit.value:.5f}", ha="right", va="top", fontsize=7.0)
     axes.set_xlim(-1.08, 1.08)

@@ -104,7 +104,7 @@ def blocks(source: Source, block_size: int) -> NDArray[np.float64]:
     else:
         raise TypeError(f"source must be normal, Laplace or Student-t, got {source!r}")
     values.flags.writeable = False
-    return values
+    return np.asarray(values, dtype=np.float64)
 
 
 def measured(quantiser: ScalarQuantiser, source: Source, block_size: int, scale: str = "absmax") -> Estimate:

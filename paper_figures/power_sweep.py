@@ -135,7 +135,7 @@ def _block_sweep(law: Law) -> Sweep:
         return closed_form(source, count, BLOCK, power)
 
     def coded(power: float) -> float:
-        return _coded(lambda count: evaluate(design(count, power), divided_law)) ** 0.5
+        return float(_coded(lambda count: evaluate(design(count, power), divided_law)) ** 0.5)
 
     def grid_of(count: int) -> Evaluation:
         return evaluate(ScalarQuantiser(np.linspace(-1.0, 1.0, count)), divided_law)
