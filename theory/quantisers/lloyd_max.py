@@ -25,6 +25,7 @@ import numpy as np
 from .._arguments import check_levels
 from .._typing import ArrayLike, FloatArray
 from ..sources import Empirical, Source
+from .discrete_design import discrete_lloyd_max
 from .globally_optimal import globally_optimal
 from .kmeans import kmeans
 from .lloyd_newton import BoolArray, Fold, is_minimum, lopsided, newton, state_of
@@ -116,7 +117,7 @@ def lloyd_max(
     if isinstance(source, Empirical):
         return pinned_kmeans(source, levels, held) if held else kmeans(source, levels, exact=certify)
     if source.discrete:
-        raise TypeError(f"source must have a density or be Empirical, got {source!r}")
+        return discrete_lloyd_max(source, levels, held)
     found = _solve(source, levels, start, held, max_iterations)
     if not certify or found.certificate == "log-concave law":
         return _build(found)
