@@ -62,8 +62,9 @@ def lloyd_max(
     Parameters
     ----------
     source : Source
-        The law.  An `Empirical` source is solved by Lloyd's iteration on prefix sums (see `kmeans`).  Where
-        errors are weighted, the weighted error is minimised.
+        The law.  An `Empirical` source is solved by Lloyd's iteration on prefix sums (see `kmeans`), measured
+        data in scaled blocks by the same iteration on their exact moments.  Where errors are weighted, the
+        weighted error is minimised.
     levels : int, 2 to 65,536
         Number of codepoints.
     start : array_like, shape (levels,), optional
