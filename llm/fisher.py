@@ -23,6 +23,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch.nn import functional
 
+from .files import write_whole
 from .linear_maps import observed_maps
 from .models import LanguageModel, WeightTensor, weight_tensors
 from .text import Sequences
@@ -56,14 +57,9 @@ class Fisher:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write as safetensors, under its name only when complete."""
-        target = Path(path)
-        unfinished = target.with_name(f".{target.name}.{os.getpid()}")
         tensors = {name: tensor.contiguous() for name, tensor in self.diagonals.items()}
-        try:
-            save_file(tensors, unfinished, {"tokens": str(self.tokens), "targets": self.targets})
-            unfinished.replace(target)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        about = {"tokens": str(self.tokens), "targets": self.targets}
+        write_whole(Path(path), lambda file: save_file(tensors, file, about))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Fisher:

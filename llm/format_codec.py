@@ -24,6 +24,7 @@ from ..theory.formats.blocks import Blocks
 from ..theory.formats.encoded import Encoded
 from ..theory.formats.encoding import decode, encode
 from ..theory.formats.format import Format
+from ..theory.quantisers.evaluation import entropy_bits
 
 __all__ = ["QuantisedTensor", "quantise_on_device", "quantise_tensor", "to_numpy"]
 
@@ -226,8 +227,7 @@ def _counted(
 ) -> tuple[int, float]:
     """Bits of everything stored, and the entropy of the codes."""
     counts = torch.bincount(codes, minlength=1).double().cpu().numpy()
-    share = counts[counts > 0] / max(codes.numel(), 1)
-    entropy = float(-(share * np.log2(share)).sum()) + 0.0
+    entropy = entropy_bits(counts / max(codes.numel(), 1))
     same = np.broadcast_to(np.zeros((), plan.codec.code_type), (codes.numel(),))  # only counted
     stored = Encoded(
         format,

@@ -24,6 +24,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from .files import write_whole
 from .models import LanguageModel
 from .text import Sequences
 
@@ -176,7 +177,7 @@ class _Store:
                 f"folder {self._folder} holds the reference of another model, text or batch size"
             )
         if not record.exists():
-            _write(record, lambda path: path.write_text(json.dumps(told), encoding="utf-8"))
+            write_whole(record, lambda path: path.write_text(json.dumps(told), encoding="utf-8"))
 
     def has(self, index: int) -> bool:
         return index in self._kept if self._folder is None else self._path(index).exists()
@@ -186,7 +187,7 @@ class _Store:
             self._kept[index] = states
             return
         tensors = {"states": states.contiguous()}
-        _write(self._path(index), lambda path: save_file(tensors, path))
+        write_whole(self._path(index), lambda path: save_file(tensors, path))
 
     def get(self, index: int) -> torch.Tensor:
         return self._kept[index] if self._folder is None else load_file(self._path(index))["states"]
@@ -194,13 +195,3 @@ class _Store:
     def _path(self, index: int) -> Path:
         assert self._folder is not None
         return self._folder / f"batch-{index:06d}.safetensors"
-
-
-def _write(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file under its name only when it is complete."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        write(unfinished)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)

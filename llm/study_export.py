@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from .files import write_whole
 from .study_results import Results
 
 __all__ = ["export_results"]
@@ -48,12 +49,7 @@ def export_results(results: Results, path: str | os.PathLike[str], table: str = 
             row["warnings"] = json.dumps(row["warnings"])
     if not rows:
         raise ValueError(f"{results.path}: holds no {table} to export")
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        writers[target.suffix](unfinished, rows)
-        unfinished.replace(target)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    write_whole(target, lambda file: writers[target.suffix](file, rows))
     return len(rows)
 
 

@@ -23,6 +23,7 @@ from safetensors import SafetensorError
 from .. import theory
 from ..theory.source_names import parse_source, source_name
 from .audit import model_statistics
+from .files import write_whole
 from .fisher import Fisher, Targets, fisher_information
 from .models import LanguageModel, load_model
 from .reference import Reference, build_reference, weights_fingerprint
@@ -217,9 +218,8 @@ def _statistics(
     else:
         found = model_statistics(opened.language_model)
         if file is not None:
-            unfinished = file.with_name(f".{file.name}.{os.getpid()}")
-            unfinished.write_text(json.dumps([_record(one) for one in found.values()]), encoding="utf-8")
-            unfinished.replace(file)
+            text = json.dumps([_record(one) for one in found.values()])
+            write_whole(file, lambda path: path.write_text(text, encoding="utf-8"))
     tell("weight statistics", 1, 1)
     return found
 
