@@ -8,8 +8,12 @@ from typing import Any
 import numpy as np
 
 from .audit import Audit
+from .estimates import paired_difference
 
-__all__ = ["run_row", "tensor_rows"]
+__all__ = ["BIT_PARTS", "run_row", "tensor_rows"]
+
+# What the predicted bits are the sum of.
+BIT_PARTS = ("element", "scale", "outlier", "codebook")
 
 
 def run_row(found: Audit) -> dict[str, Any]:
@@ -19,11 +23,13 @@ def run_row(found: Audit) -> dict[str, Any]:
     energy = sum(record.elements * record.rms**2 for record in records)
     predicted = sum(t.record.elements * (t.record.rms * t.prediction.R) ** 2 for t in found.tensors)
     measured, kl = found.measured, found.measured.mean()
+    change = paired_difference(measured.loss, measured.reference_loss)
     return {
         "bits": sum(record.bits for record in records) / elements,
         "model_bits": found.bits.per_parameter,
         "decoder_bits": found.bits.per_decoder_parameter,
         "predicted_bits": sum(t.prediction.bits * t.record.elements for t in found.tensors) / elements,
+        **{f"{name}_bits": _per_element(found, f"{name}_bits") for name in BIT_PARTS},
         "predicted_r": math.sqrt(predicted / energy) if energy else 0.0,
         "r": math.sqrt(sum(record.squared_error for record in records) / energy) if energy else 0.0,
         "median_r_ratio": found.median_ratio,
@@ -36,6 +42,9 @@ def run_row(found: Audit) -> dict[str, Any]:
         "kl_99": float(np.quantile(measured.kl, 0.99)),
         "top_kl": float(measured.top_kl.mean()),
         "loss": float(measured.loss.mean()),
+        "loss_change": change.value,
+        "loss_change_lower": _finite(change.lower),
+        "loss_change_upper": _finite(change.upper),
         "reference_loss": float(measured.reference_loss.mean()),
         "perplexity": measured.perplexity,
         "reference_perplexity": measured.reference_perplexity,
@@ -57,11 +66,18 @@ def tensor_rows(found: Audit) -> list[dict[str, Any]]:
             "predicted_bits": tensor.prediction.bits,
             "entropy": tensor.record.entropy,
             "r": tensor.record.error,
+            "gain": tensor.record.gain,
             "predicted_r": tensor.prediction.R,
             "predicted_kl": tensor.kl,
         }
         for tensor in found.tensors
     ]
+
+
+def _per_element(found: Audit, name: str) -> float:
+    """Mean over elements of what the tensors' predictions say."""
+    elements = sum(tensor.record.elements for tensor in found.tensors)
+    return sum(getattr(t.prediction, name) * t.record.elements for t in found.tensors) / elements
 
 
 def _finite(value: float) -> float | None:

@@ -38,6 +38,9 @@ class TensorRecord:
         Root mean square of the weights before.
     error : float
         R: root mean square of the change, over `rms`.
+    gain : float
+        Factor on the weights that explains most of what was restored: the inner product of both over that of the
+        weights with themselves.  Below 1 the change shrinks all weights together.
     bits : int
         Of everything stored.
     entropy : float
@@ -50,6 +53,7 @@ class TensorRecord:
     elements: int
     rms: float
     error: float
+    gain: float
     bits: int
     entropy: float
 
@@ -189,8 +193,11 @@ def _overwrite(tensor: WeightTensor, format: Format) -> TensorRecord:
         found = quantise_tensor(format, before)
     except (ValueError, TypeError) as failure:
         raise ValueError(f"{tensor.name}: {failure}") from failure
-    rms = _rms(before)
-    error = _rms(found.restored.double() - before.double())
+    weights, restored = before.double(), found.restored.double()
+    rms = _rms(weights)
+    error = _rms(restored - weights)
+    energy = float(weights.square().sum())
+    gain = float((restored * weights).sum()) / energy if energy > 0 else 1.0
     tensor.parameter.data.copy_(found.restored)
     return TensorRecord(
         name=tensor.name,
@@ -199,13 +206,14 @@ def _overwrite(tensor: WeightTensor, format: Format) -> TensorRecord:
         elements=before.numel(),
         rms=rms,
         error=error / rms if rms > 0 else 0.0,
+        gain=gain,
         bits=found.bits,
         entropy=found.entropy,
     )
 
 
 def _rms(x: torch.Tensor) -> float:
-    return float(x.double().square().mean().sqrt()) if x.numel() else 0.0
+    return float(x.square().mean().sqrt()) if x.numel() else 0.0
 
 
 def model_bits(model: nn.Module, records: Iterable[TensorRecord]) -> ModelBits:

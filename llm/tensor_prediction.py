@@ -42,6 +42,8 @@ class TensorPrediction:
         Per element, everything counted.
     entropy : float
         Of the codes, bits per element.
+    element_bits, scale_bits, outlier_bits, codebook_bits : float
+        What `bits` is the sum of (with a lossless code `element_bits` is the code's).
     row_errors : ndarray of float64, shape (rows,)
         Mean squared change of a weight in each row.
     """
@@ -52,6 +54,10 @@ class TensorPrediction:
     R: float
     bits: float
     entropy: float
+    element_bits: float
+    scale_bits: float
+    outlier_bits: float
+    codebook_bits: float
     row_errors: FloatArray
 
     def kl(self, fisher_rows: FloatArray) -> float:
@@ -131,8 +137,17 @@ def _build(
     format: Format, statistics: TensorStatistics, found: Prediction, errors: FloatArray
 ) -> TensorPrediction:
     R = float(np.sqrt(errors.mean())) / statistics.rms if statistics.rms else 0.0
+    overheads = found.scale_bits, found.outlier_bits, found.codebook_bits
     return TensorPrediction(
-        statistics.name, format, statistics.elements, R, found.bits, found.entropy, errors
+        statistics.name,
+        format,
+        statistics.elements,
+        R,
+        found.bits,
+        found.entropy,
+        found.bits - sum(overheads),
+        *overheads,
+        errors,
     )
 
 

@@ -39,6 +39,9 @@ def test_records_say_what_was_done(tiny: LanguageModel) -> None:
         assert record.error == pytest.approx(float((new - old).norm() / old.norm()), rel=1e-12)
         assert record.squared_error == pytest.approx(float((new - old).square().sum()), rel=1e-12)
         assert record.bits == FORMAT.encode(to_numpy(before[record.name])).bits
+        # The part of what was restored that lies along the weights: the rest is at right angles to them.
+        assert record.gain != 1.0
+        assert abs(float(((new - record.gain * old) * old).sum())) < 1e-9 * float(old.square().sum())
 
 
 def test_bits_of_the_model_are_those_of_its_tensors(tiny: LanguageModel) -> None:

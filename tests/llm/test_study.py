@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 
 from bitlaw.llm import study as study_module
 from bitlaw.llm.audit import audit
+from bitlaw.llm.audit_record import BIT_PARTS
 from bitlaw.llm.quantise import assign
 from bitlaw.llm.study import Outcome, run_fingerprint, run_study
 from bitlaw.llm.study_config import Allocation, Run, Study, read_study
@@ -75,6 +76,11 @@ def test_rows_are_what_an_audit_says(finished: Path, tiny_folder: Path) -> None:
     assert got["predicted_kl"] == found.predicted_kl
     assert got["decoder_bits"] == found.bits.per_decoder_parameter
     assert got["perplexity"] == found.measured.perplexity
+    assert got["loss_change_lower"] <= got["loss_change"] <= got["loss_change_upper"]
+    assert got["loss_change"] == pytest.approx(got["loss"] - got["reference_loss"], rel=1e-9)
+    parts = [got[f"{name}_bits"] for name in BIT_PARTS]
+    assert sum(parts) == pytest.approx(got["predicted_bits"], rel=1e-12)
+    assert parts[:2] == pytest.approx([3, 16 / 32])
     assert got["same_top"] == found.measured.same_top.mean()
     assert got["warnings"] == list(found.warnings)
     assert got["specification"] == str(format)
