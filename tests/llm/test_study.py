@@ -81,7 +81,8 @@ def test_rows_are_what_an_audit_says(finished: Path, tiny_folder: Path) -> None:
     parts = [got[f"{name}_bits"] for name in BIT_PARTS]
     assert sum(parts) == pytest.approx(got["predicted_bits"], rel=1e-12)
     assert parts[0] == pytest.approx(3)
-    assert parts[1] >= 16 / 32 and parts[2:] == [0, 0]  # short last blocks have a whole scale
+    assert parts[1] >= 16 / 32  # short last blocks have a whole scale
+    assert parts[2:] == [0, 0]
     assert got["same_top"] == found.measured.same_top.mean()
     assert got["warnings"] == list(found.warnings)
     assert got["specification"] == str(format)
