@@ -8,7 +8,7 @@ import numpy as np
 
 from bitlaw.theory import Laplace, Normal, Source, StudentT
 from bitlaw.theory.quantisers import entropy_constrained_trellis, measure, shift_trellis, trellis_coded
-from bitlaw.theory.quantisers.trellis_codes import STATES
+from bitlaw.theory.quantisers.trellises.codes import STATES
 from tests.benchmarks.timing import seconds
 
 TITLE = "Trellises: million values encoded a second on all cores, and the gap to the bound in bits"

@@ -5,8 +5,8 @@ from itertools import product
 
 import numpy as np
 
-from bitlaw.theory.quantisers.golay import golay_words
-from bitlaw.theory.quantisers.trellis_codes import _POLYNOMIALS
+from bitlaw.theory.quantisers.lattices.golay import golay_words
+from bitlaw.theory.quantisers.trellises.codes import _POLYNOMIALS
 
 
 def parity_check_holds(states, codebooks, branches):

@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from bitlaw.theory.quantisers import lattice
-from bitlaw.theory.quantisers import leech_kernels as leech
-from bitlaw.theory.quantisers.golay import WEIGHTS, golay_bytes, golay_words
-from bitlaw.theory.quantisers.lattice import LATTICES
+from bitlaw.theory.quantisers.lattices import leech_kernels as leech
+from bitlaw.theory.quantisers.lattices.golay import WEIGHTS, golay_bytes, golay_words
+from bitlaw.theory.quantisers.lattices.lattice import LATTICES
 
 from .naive import is_leech, leech_squared_distance, nearest_squared_distance
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from bitlaw.theory import Laplace, Normal, StudentT
 from bitlaw.theory.quantisers import EntropyCodedLattice, lattice, lattice_quantiser, measure
-from bitlaw.theory.quantisers.lattice_partition import fit_weights, log_partition
+from bitlaw.theory.quantisers.lattices.partition import fit_weights, log_partition
 
 # Numbers of vectors by norm, in units where weights s^(k^2) collect s^(8 * norm / 2) and s^(8 * norm).
 THETA = {

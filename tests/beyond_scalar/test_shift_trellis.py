@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from bitlaw.theory import Laplace, Normal
 from bitlaw.theory.quantisers import ShiftTrellisQuantiser, measure, shift_trellis
-from bitlaw.theory.quantisers import shift_trellis_kernels as kernels
+from bitlaw.theory.quantisers.trellises import shift_kernels as kernels
 
 from .naive import best_shift_error, shift_values
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from bitlaw.theory import Normal
 from bitlaw.theory.quantisers import TrellisQuantiser, measure, trellis_coded
-from bitlaw.theory.quantisers import trellis_kernels as kernels
-from bitlaw.theory.quantisers.trellis_codes import STATES, ungerboeck
+from bitlaw.theory.quantisers.trellises import kernels
+from bitlaw.theory.quantisers.trellises.codes import STATES, ungerboeck
 
 from .naive import best_trellis_cost, parity_check_holds, squared_free_distance, trellis_cost, trellis_walk
 

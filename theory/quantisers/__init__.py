@@ -3,22 +3,23 @@
 from .companding import compand, half_step_compander
 from .companding_laws import a_law, mu_law
 from .entropy_constrained import entropy_constrained
-from .entropy_trellis import entropy_constrained_trellis
 from .evaluation import Evaluation, evaluate
 from .globally_optimal import GlobalOptimum, globally_optimal
 from .kmeans import kmeans
-from .lattice import Lattice, lattice
-from .lattice_quantiser import EntropyCodedLattice, lattice_quantiser
+from .lattices import EntropyCodedLattice, Lattice, SphericalCode, lattice, lattice_quantiser, spherical_code
 from .lloyd_max import lloyd_max
 from .measurement import Measurement, measure
 from .optimised_rounding import OptimisedRounding, RoundingResult, optimised_rounding
 from .point_density import point_density_quantile
 from .rounding_gain import RoundingGain, rounding_gain
 from .scalar import Design, ScalarQuantiser
-from .shift_trellis import ShiftTrellisQuantiser, shift_trellis
-from .spherical_code import SphericalCode, spherical_code
-from .trellis import TrellisQuantiser
-from .trellis_coded import trellis_coded
+from .trellises import (
+    ShiftTrellisQuantiser,
+    TrellisQuantiser,
+    entropy_constrained_trellis,
+    shift_trellis,
+    trellis_coded,
+)
 from .uniform import uniform
 from .vector import VectorQuantiser, lbg
 

@@ -23,15 +23,12 @@ from ._integers import checked_integer
 from ._weights import end_atoms, holds_atom, one_measure
 from .companding import compand
 from .entropy_constrained import entropy_constrained
-from .entropy_trellis import entropy_constrained_trellis
 from .evaluation import evaluate
-from .lattice_quantiser import lattice_quantiser
+from .lattices import lattice_quantiser
 from .lloyd_max import lloyd_max
 from .measurement import BlockQuantiser, measure
 from .scalar import ScalarQuantiser
-from .shift_trellis import shift_trellis
-from .trellis import TrellisQuantiser
-from .trellis_coded import trellis_coded
+from .trellises import TrellisQuantiser, entropy_constrained_trellis, shift_trellis, trellis_coded
 from .uniform import uniform
 
 __all__ = ["Comparison", "Performance", "compare", "nearest_levels"]

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize
 
-from .._typing import FloatArray
+from ..._typing import FloatArray
 from .golay import WEIGHTS
 
 __all__ = ["fit_weights", "log_partition"]

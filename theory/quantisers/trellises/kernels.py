@@ -15,7 +15,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from .._compiled import kernel, parallel_kernel
+from ..._compiled import kernel, parallel_kernel
 
 __all__ = ["encode_sequences", "walk"]
 

@@ -12,7 +12,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from .._compiled import kernel, parallel_kernel
+from ..._compiled import kernel, parallel_kernel
 
 __all__ = ["nearest_checkerboard", "nearest_e8", "nearest_hexagonal", "round_checkerboard"]
 

@@ -16,11 +16,11 @@ from itertools import combinations, product
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arguments import check_choice
-from .._arrays import as_real, raise_not_finite
-from .._typing import ArrayLike, FloatArray
+from ..._arguments import check_choice
+from ..._arrays import as_real, raise_not_finite
+from ..._typing import ArrayLike, FloatArray
 from .golay import golay_bytes, golay_words
-from .lattice_kernels import nearest_checkerboard, nearest_e8, nearest_hexagonal
+from .kernels import nearest_checkerboard, nearest_e8, nearest_hexagonal
 from .leech_kernels import nearest_leech
 
 __all__ = ["LATTICES", "Lattice", "lattice"]

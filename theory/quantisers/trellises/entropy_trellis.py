@@ -13,15 +13,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from .._arguments import check_positive
-from .._typing import FloatArray
-from ..sources import Source
-from ._integers import checked_integer
-from .measurement import stratified_draw
-from .overload import reach
-from .scalar import Design
+from ..._arguments import check_positive
+from ..._typing import FloatArray
+from ...sources import Source
+from .._integers import checked_integer
+from ..measurement import stratified_draw
+from ..overload import reach
+from ..scalar import Design
+from .training import Trained, cost_of, train
 from .trellis import TrellisQuantiser
-from .trellis_training import Trained, cost_of, train
 
 __all__ = ["entropy_constrained_trellis"]
 

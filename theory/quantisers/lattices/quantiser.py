@@ -14,15 +14,15 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arguments import check_positive
-from .._typing import ArrayLike, FloatArray
-from ..sources import Source
-from ._integers import checked_integer
+from ..._arguments import check_positive
+from ..._typing import ArrayLike, FloatArray
+from ...sources import Source
+from .._integers import checked_integer
+from ..measurement import stratified_draw
+from ..overload import reach
+from ..scalar import Design
 from .lattice import Lattice, lattice
-from .lattice_partition import fit_weights, log_partition
-from .measurement import stratified_draw
-from .overload import reach
-from .scalar import Design
+from .partition import fit_weights, log_partition
 
 __all__ = ["EntropyCodedLattice", "lattice_quantiser"]
 

@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arrays import as_real, raise_not_finite
-from .._typing import ArrayLike, FloatArray, IntArray
-from .scalar import Design
-from .trellis_codes import Trellis, ungerboeck
-from .trellis_kernels import encode_sequences, walk
+from ..._arrays import as_real, raise_not_finite
+from ..._typing import ArrayLike, FloatArray, IntArray
+from ..scalar import Design
+from .codes import Trellis, ungerboeck
+from .kernels import encode_sequences, walk
 
 __all__ = ["TrellisQuantiser", "sequences"]
 

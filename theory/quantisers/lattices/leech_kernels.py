@@ -15,8 +15,8 @@ from typing import Any
 import numba
 import numpy as np
 
-from .._compiled import kernel, parallel_kernel
-from .lattice_kernels import round_checkerboard
+from ..._compiled import kernel, parallel_kernel
+from .kernels import round_checkerboard
 
 __all__ = ["nearest_leech"]
 

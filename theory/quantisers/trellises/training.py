@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .._typing import FloatArray
+from ..._typing import FloatArray
 from .trellis import TrellisQuantiser
 
 __all__ = ["Trained", "cost_of", "train"]

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..sources import Source
-from ._integers import checked_integer
-from .companding import half_step_compander
-from .measurement import stratified_draw
-from .scalar import Design
+from ...sources import Source
+from .._integers import checked_integer
+from ..companding import half_step_compander
+from ..measurement import stratified_draw
+from ..scalar import Design
+from .training import train
 from .trellis import TrellisQuantiser
-from .trellis_training import train
 
 __all__ = ["trellis_coded"]
 

@@ -14,15 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gamma
 
-from .._arguments import check_positive
-from .._arrays import as_real, raise_not_finite
-from .._typing import ArrayLike, FloatArray, IntArray
-from ..sources import Source
-from ._integers import checked_integer
+from ..._arguments import check_positive
+from ..._arrays import as_real, raise_not_finite
+from ..._typing import ArrayLike, FloatArray, IntArray
+from ...sources import Source
+from .._integers import checked_integer
+from ..measurement import stratified_draw
+from ..scalar import Design
+from ..vector import VectorQuantiser
 from .lattice import Lattice, lattice
-from .measurement import stratified_draw
-from .scalar import Design
-from .vector import VectorQuantiser
 
 __all__ = ["SphericalCode", "spherical_code"]
 

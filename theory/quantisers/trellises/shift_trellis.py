@@ -19,13 +19,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arrays import raise_not_finite
-from .._typing import ArrayLike, FloatArray, IntArray
-from ..sources import Source
-from ._integers import checked_integer
-from .measurement import stratified_draw
-from .scalar import Design
-from .shift_trellis_kernels import encode_windows, slide
+from ..._arrays import raise_not_finite
+from ..._typing import ArrayLike, FloatArray, IntArray
+from ...sources import Source
+from .._integers import checked_integer
+from ..measurement import stratified_draw
+from ..scalar import Design
+from .shift_kernels import encode_windows, slide
 from .trellis import sequences
 
 __all__ = ["ShiftTrellisQuantiser", "shift_trellis"]
