@@ -11,29 +11,38 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from safetensors import SafetensorError
 
 from .. import theory
-from ..theory.source_names import parse_source, source_name
 from .audit import model_statistics
 from .files import write_whole
 from .fisher import Fisher, Targets, fisher_information
 from .models import LanguageModel, load_model
 from .reference import Reference, build_reference, weights_fingerprint
 from .statistics import TensorStatistics
+from .statistics_record import read_statistics, statistics_record
 from .text import Sequences, token_sequences
 
-__all__ = ["Opened", "Parts", "Workload", "code_fingerprint", "open_workload", "prepare_parts"]
+__all__ = [
+    "Opened",
+    "Parts",
+    "Workload",
+    "code_fingerprint",
+    "kept_folder",
+    "open_workload",
+    "prepare_parts",
+    "read_kept_statistics",
+    "told_plainly",
+]
 
 # Files of this package that decide no number.
-_NOT_COMPUTING = ("study.py", "study_config.py", "study_results.py", "study_export.py", "plan.py")
+_NOT_COMPUTING = ("study.py", "study_config.py", "study_results.py", "study_export.py", "study_parts.py")
 
 
 @dataclass(frozen=True)
@@ -158,10 +167,12 @@ def prepare_parts(
     """
     tell = progress or (lambda what, done, total: None)
     model, workload = opened.language_model, opened.workload
-    kept = None if folder is None else Path(folder) / _digest(opened.digests)
-    with _told_plainly(kept):
+    kept = None if folder is None else kept_folder(opened, folder)
+    with told_plainly(kept):
         if kept is not None:
             kept.mkdir(parents=True, exist_ok=True)
+            about = json.dumps(opened.digests)
+            write_whole(kept / "about.json", lambda path: path.write_text(about, encoding="utf-8"))
         statistics = _statistics(opened, kept, tell)
         reference = build_reference(
             model,
@@ -173,12 +184,14 @@ def prepare_parts(
         return Parts(model, reference, statistics, _fisher(opened, kept, tell))
 
 
-def _digest(content: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+def kept_folder(opened: Opened, folder: str | os.PathLike[str]) -> Path:
+    """Where in a work folder the parts of a model lie; `about.json` in it has the digests behind its name."""
+    content = json.dumps(opened.digests, sort_keys=True)
+    return Path(folder) / hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 @contextmanager
-def _told_plainly(folder: Path | None) -> Iterator[None]:
+def told_plainly(folder: Path | None) -> Iterator[None]:
     """Errors of safetensors are none of the kinds that callers know."""
     try:
         yield
@@ -207,42 +220,23 @@ def _fisher(opened: Opened, folder: Path | None, tell: Callable[[str, int, int],
     return fisher
 
 
+def read_kept_statistics(file: Path) -> dict[str, TensorStatistics]:
+    """Statistics by tensor from `statistics.json` of a work folder."""
+    records = json.loads(file.read_text(encoding="utf-8"))
+    return {record["name"]: read_statistics(record) for record in records}
+
+
 def _statistics(
     opened: Opened, folder: Path | None, tell: Callable[[str, int, int], object]
 ) -> dict[str, TensorStatistics]:
     file = None if folder is None else folder / "statistics.json"
     tell("weight statistics", 0, 1)
     if file is not None and file.exists():
-        records = json.loads(file.read_text(encoding="utf-8"))
-        found = {record["name"]: _read_statistics(record) for record in records}
+        found = read_kept_statistics(file)
     else:
         found = model_statistics(opened.language_model)
         if file is not None:
-            text = json.dumps([_record(one) for one in found.values()])
+            text = json.dumps([statistics_record(one) for one in found.values()])
             write_whole(file, lambda path: path.write_text(text, encoding="utf-8"))
     tell("weight statistics", 1, 1)
     return found
-
-
-def _record(statistics: TensorStatistics) -> dict[str, Any]:
-    """Statistics as plain values; a law is its name and its spread."""
-    record = {field.name: getattr(statistics, field.name) for field in fields(TensorStatistics)}
-    return record | {
-        "row_rms": statistics.row_rms.tolist(),
-        "block_maxima": list(statistics.block_maxima.items()),
-        "law": [source_name(statistics.law), statistics.law.std],
-        "row_law": [source_name(statistics.row_law), statistics.row_law.std],
-    }
-
-
-def _read_statistics(record: dict[str, Any]) -> TensorStatistics:
-    return TensorStatistics(
-        **record
-        | {
-            "shape": tuple(record["shape"]),
-            "row_rms": np.array(record["row_rms"], dtype=np.float64),
-            "block_maxima": {int(size): float(value) for size, value in record["block_maxima"]},
-            "law": parse_source(*record["law"]),
-            "row_law": parse_source(*record["row_law"]),
-        }
-    )
