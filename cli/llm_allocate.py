@@ -16,7 +16,7 @@ from .llm_options import (
     steps,
     workload_of,
 )
-from .llm_plan import Work, plan_blocks, plan_record, read_model_plan, undivided
+from .llm_plan import Work, dry_run
 from .output import Block, Table, json_text, number, show
 
 __all__ = ["add_parser", "run"]
@@ -59,16 +59,9 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--bits must be positive and finite, got {args.bits}")
     formats, parts = formats_of(args.formats), parts_of(args.parts)
     if args.dry_run:
-        plan = read_model_plan(args.model, args.dtype)
-        passes = 3 if args.measure else 1
-        work = Work(args.sequences, args.length, args.batch, passes, True, parts if args.measure else ())
-        faults = undivided(plan, formats, parts)
-        show(
-            [json_text(plan_record(plan, work, faults)).rstrip()]
-            if args.json
-            else plan_blocks(plan, work, faults)
-        )
-        return 0
+        passes, copies = (3, parts) if args.measure else (1, ())
+        work = Work(args.sequences, args.length, args.batch, passes, True, copies)
+        return dry_run(args, work, formats, parts, args.bits)
     needs_llm(args)
     from bitlaw.llm.allocation import allocate_formats, fused_groups
     from bitlaw.llm.workload import open_workload, prepare_parts

@@ -15,9 +15,10 @@ from .llm_options import (
     needs_llm,
     parts_of,
     steps,
+    with_ends,
     workload_of,
 )
-from .llm_plan import Work, plan_blocks, plan_record, read_model_plan, undivided
+from .llm_plan import Work, dry_run
 from .output import Block, Table, json_text, number, show
 
 if TYPE_CHECKING:
@@ -54,15 +55,8 @@ def run(args: argparse.Namespace) -> int:
     """Measure format by format, print."""
     formats, parts, ends = formats_of(args.formats), parts_of(args.parts), ends_of(args)
     if args.dry_run:
-        plan = read_model_plan(args.model, args.dtype)
         work = Work(args.sequences, args.length, args.batch, 2 + len(formats), False, parts)
-        faults = undivided(plan, formats, parts)
-        show(
-            [json_text(plan_record(plan, work, faults)).rstrip()]
-            if args.json
-            else plan_blocks(plan, work, faults)
-        )
-        return 0
+        return dry_run(args, work, with_ends(formats, args), parts)
     needs_llm(args)
     from bitlaw.llm.divergence import measure_divergence
     from bitlaw.llm.quantise import assign, model_bits, quantised

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from .arguments import subparser
 from .files import check_target
 from .llm_options import add_model_options, needs_llm, steps, workload_of
-from .llm_plan import Work, plan_blocks, plan_record, read_model_plan
+from .llm_plan import Work, dry_run
 from .output import Table, json_text, note, number, show
 
 if TYPE_CHECKING:
@@ -45,11 +45,8 @@ def run(args: argparse.Namespace) -> int:
     """Sum squared gradients batch by batch, write, print."""
     target = check_target(args.output, args.force)
     if args.dry_run:
-        plan = read_model_plan(args.model, args.dtype)
-        writes = 4 * plan.elements(("embedding", "decoder", "head")) if target else 0
-        work = Work(args.sequences, args.length, args.batch, 0, True, writes=writes)
-        show([json_text(plan_record(plan, work, ())).rstrip()] if args.json else plan_blocks(plan, work, ()))
-        return 0
+        writes: Literal["", "fisher"] = "" if target is None else "fisher"
+        return dry_run(args, Work(args.sequences, args.length, args.batch, 0, True, writes=writes))
     needs_llm(args)
     from bitlaw.llm.fisher import fisher_information
     from bitlaw.llm.workload import open_workload

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
@@ -13,6 +13,7 @@ from bitlaw.theory.formats import Format, parse_format
 
 from .arguments import whole
 from .errors import UsageError, unknown
+from .llm_headers import PARTS
 from .output import note
 from .progress import Bar, progress_bars
 
@@ -31,11 +32,11 @@ __all__ = [
     "needs_llm",
     "parts_of",
     "steps",
+    "with_ends",
     "workload_of",
 ]
 
 INSTALL = "needs torch and transformers: install them with  pip install 'bitlaw[llm]'"
-PARTS = ("embedding", "decoder", "head")
 
 
 def add_model_options(parser: argparse.ArgumentParser, *, text: bool = True) -> None:
@@ -119,6 +120,12 @@ def parts_of(text: str) -> tuple[Part, ...]:
 def ends_of(args: argparse.Namespace) -> Format | None:
     """Format of the first and the last layer, if another one was asked for."""
     return parse_format(args.ends) if args.ends else None
+
+
+def with_ends(formats: Mapping[str, Format], args: argparse.Namespace) -> dict[str, Format]:
+    """Formats by name, that of the first and the last layer among them."""
+    ends = ends_of(args)
+    return {**formats, args.ends: ends} if ends is not None else dict(formats)
 
 
 def workload_of(args: argparse.Namespace) -> Workload:

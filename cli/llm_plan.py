@@ -1,62 +1,27 @@
-"""What a task on a model would take, told from its configuration and the headers of its files alone."""
+"""What a task on a model would take, told before any weights are loaded; what the task would refuse is refused."""
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from bitlaw.theory.fitting import list_tensors
 from bitlaw.theory.formats import Format, encode
+from bitlaw.theory.formats._candidates import stored
 
 from .errors import UsageError
-from .output import Block, Table, number
+from .llm_headers import PARTS, ModelPlan, read_model_plan
+from .output import Block, Table, json_text, number, show
 
-__all__ = ["ModelPlan", "Work", "plan_blocks", "plan_record", "read_model_plan", "undivided"]
+__all__ = ["Plan", "Work", "check_inputs", "check_plans", "dry_run", "make_plan"]
 
-# Names of modules as the architectures of transformers have them.
-_TOWERS = ("vision", "visual", "image", "audio", "multi_modal_projector", "mm_projector")
-_EMBEDDINGS = ("embed_tokens", "wte", "embed_in", "word_embeddings", "tok_embeddings")
-_HEADS = ("lm_head", "embed_out", "output")
-_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
-
-
-@dataclass(frozen=True)
-class ModelPlan:
-    """A model as its headers tell.
-
-    Attributes
-    ----------
-    name : str
-    architecture : str
-    parameters : int
-    stored : int
-        Bytes of all values as they are stored.
-    element : int
-        Bytes of a weight when it is loaded.
-    hidden, vocabulary : int
-    weights : dict of str to (str, tuple of int)
-        Part and shape of each matrix.
-    """
-
-    name: str
-    architecture: str
-    parameters: int
-    stored: int
-    element: int
-    hidden: int
-    vocabulary: int
-    weights: Mapping[str, tuple[str, tuple[int, ...]]]
-
-    def elements(self, parts: Sequence[str]) -> int:
-        """Weights in the matrices of some parts."""
-        return sum(math.prod(shape) for part, shape in self.weights.values() if part in parts)
+# A budget may miss the least number of bits by what sums of floats round.
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -72,9 +37,9 @@ class Work:
     copies : tuple of str
         Parts whose weights are kept while they are overwritten.
     keeps_reference : bool
-        Whether the reference's states go to the disk.
-    writes : int
-        Bytes of other files that are written.
+        Whether the reference's states and the Fisher information go to the disk.
+    writes : {"", "weights", "fisher"}
+        What else is written.
     """
 
     sequences: int = 0
@@ -84,87 +49,147 @@ class Work:
     fisher: bool = False
     copies: tuple[str, ...] = ()
     keeps_reference: bool = False
-    writes: int = 0
+    writes: Literal["", "weights", "fisher"] = ""
 
 
-def read_model_plan(name: str, dtype: str = "auto") -> ModelPlan:
-    """Read configuration and headers of a model that is here.
+class Fault(NamedTuple):
+    """A format, the tensors it does not fit, why, and whether they cannot be stored at all."""
+
+    format: str
+    tensors: str
+    reason: str
+    fatal: bool
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A model, what is done with it, and what does not divide."""
+
+    model: ModelPlan
+    work: Work
+    faults: Sequence[Fault]
+
+    def estimates(self) -> dict[str, float]:
+        """Tokens, operations, and bytes of memory and disk."""
+        model, work = self.model, self.work
+        tokens = work.sequences * work.length
+        # Two operations a weight and token forwards; backwards two for inputs and two for the squares.
+        operations = 2.0 * model.parameters * tokens * (work.forwards + (3 if work.fisher else 0))
+        logits = work.batch * work.length * model.vocabulary * (model.element + 4)
+        memory = model.parameters * model.element + model.elements(work.copies) * model.element + logits
+        diagonals = 4 * model.elements(PARTS)
+        kept = tokens * model.hidden * model.element + diagonals if work.keeps_reference else 0
+        written = {"": 0, "weights": model.parameters * model.element, "fisher": diagonals}[work.writes]
+        return {
+            "tokens": tokens,
+            "operations": operations,
+            "memory_bytes": memory + (2 * diagonals if work.fisher else 0),
+            "disk_bytes": written + kept,
+        }
+
+    def record(self) -> dict[str, Any]:
+        """The plan as plain values."""
+        model = self.model
+        about = {
+            "model": model.name,
+            "architecture": model.architecture,
+            "parameters": model.parameters,
+            "stored_bytes": model.stored,
+            "matrices": len(model.weights),
+        }
+        rows = [{"format": f.format, "tensors": f.tensors, "reason": f.reason} for f in self.faults]
+        return about | self.estimates() | {"undivided": rows}
+
+    def blocks(self) -> list[Block]:
+        """The plan for people."""
+        model, work, found = self.model, self.work, self.estimates()
+        passes = f"{work.forwards} forward passes" + (", one Fisher pass" if work.fisher else "")
+        rows = [
+            (
+                "model",
+                f"{model.name}: {model.architecture}, {model.parameters:,} weights, {_size(model.stored)}",
+            ),
+            ("matrices", ", ".join(_counted(model, part) for part in PARTS)),
+        ]
+        if work.sequences:
+            text = f"at most {work.sequences} sequences of {work.length} tokens"
+            rows += [("text", text), ("work", f"{passes}: {number(found['operations'], 2)} operations")]
+        rows += [("memory", f"about {_size(found['memory_bytes'])}"), ("disk", _size(found["disk_bytes"]))]
+        blocks: list[Block] = [Table(("", " "), rows, left=("", " "))]
+        if self.faults:
+            titles = ("format", "tensors", "does not divide")
+            blocks.append(Table(titles, [fault[:3] for fault in self.faults], left=titles))
+        return blocks
+
+
+def dry_run(
+    args: argparse.Namespace,
+    work: Work,
+    formats: Mapping[str, Format] | None = None,
+    parts: Sequence[str] = (),
+    budget: float | None = None,
+) -> int:
+    """Print what a task on `args.model` would take, and return its exit code.
 
     Raises
     ------
-    UsageError
-        If it is not here: a plan downloads and trains nothing.
+    UsageError, ValueError
+        If the task would refuse its device, its text or its model, a tensor cannot be stored, or no format meets a
+        budget of bits per weight of the parts.
     """
-    folder = _folder(name)
-    config = _config(folder)
-    infos = [info for info in list_tensors(folder) if info.skipped is None]
-    weights = {
-        info.name: (_part(info.name), info.shape)
-        for info in infos
-        if len(info.shape) >= 2 and not _in_tower(info.name)
-    }
-    stored = sum(info.nbytes for info in infos)
-    count = sum(math.prod(info.shape) for info in infos)
-    text = config.get("text_config", config)
-    return ModelPlan(
-        name=name,
-        architecture=(config.get("architectures") or ["unknown"])[0],
-        parameters=count,
-        stored=stored,
-        element=_BYTES.get(dtype, max(1, round(stored / max(count, 1)))),
-        hidden=int(text.get("hidden_size", text.get("n_embd", 0))),
-        vocabulary=int(text.get("vocab_size", 0)),
-        weights=weights,
-    )
+    check_inputs(args.device, getattr(args, "text", None))
+    plan = make_plan(args.model, args.dtype, work, formats or {}, parts)
+    show([json_text(plan.record()).rstrip("\n")] if args.json else plan.blocks())
+    check_plans([plan])
+    if budget is not None:
+        _check_budget(plan.model, (formats or {}).values(), parts, budget)
+    return 0
 
 
-def _folder(name: str) -> Path:
-    if name == "embedded":
-        if importlib.util.find_spec("torch") is None:
-            raise UsageError("--model embedded needs torch: install it with  pip install 'bitlaw[llm]'")
-        from bitlaw.llm.embedded import embedded_model_path
-
-        folder = embedded_model_path()
-        if not folder.is_dir():
-            raise UsageError(
-                "the embedded model is not trained yet (a minute or two on two cores, a million weights, 4 MB); "
-                "a dry run trains nothing"
-            )
-        return folder
-    if not Path(name).is_dir():
-        raise UsageError(f"--model {name}: there is no such folder, and a dry run downloads nothing")
-    return Path(name)
+def make_plan(
+    model: str, dtype: str, work: Work, formats: Mapping[str, Format], parts: Sequence[str]
+) -> Plan:
+    """Plan from the headers of a model that is here."""
+    found = read_model_plan(model, dtype)
+    return Plan(found, work, _faults(found, formats, parts))
 
 
-def _config(folder: Path) -> dict[str, Any]:
-    try:
-        content = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UsageError(
-            f"{folder}: the folder holds no config.json, so it is no model of transformers"
-        ) from None
-    except ValueError as error:
-        raise UsageError(f"{folder / 'config.json'}: not JSON ({error})") from None
-    if not isinstance(content, dict):
-        raise UsageError(f"{folder / 'config.json'}: not the configuration of a model")
-    return content
+def check_inputs(device: str, text: str | None) -> None:
+    """Refuse a device or a text as the library would, where torch is there to say so."""
+    if importlib.util.find_spec("torch") is None:
+        return
+    if device not in ("auto", "cpu"):
+        from bitlaw.llm.models import pick_device
+
+        pick_device(device)
+    if text is not None and not text.startswith("dataset:"):
+        from bitlaw.llm.text import load_text
+
+        load_text(text)
 
 
-def _part(name: str) -> str:
-    pieces = name.split(".")
-    if any(piece in _EMBEDDINGS for piece in pieces):
-        return "embedding"
-    return "head" if any(piece in _HEADS for piece in pieces[:-1][:2]) else "decoder"
+def check_plans(plans: Sequence[Plan]) -> None:
+    """Refuse formats that cannot store a tensor."""
+    for plan in plans:
+        for fault in plan.faults:
+            if fault.fatal:
+                raise UsageError(f"{plan.model.name}: {fault.tensors} in {fault.format}: {fault.reason}")
 
 
-def _in_tower(name: str) -> bool:
-    return any(piece.startswith(tower) for piece in name.split(".") for tower in _TOWERS)
+def _check_budget(model: ModelPlan, formats: Any, parts: Sequence[str], budget: float) -> None:
+    shapes = [shape for part, shape in model.weights.values() if part in parts]
+    least: dict[tuple[int, ...], float] = {}
+    for shape in set(shapes):
+        # An entropy code has no length before the weights are seen.
+        least[shape] = min(0.0 if f.code == "entropy" else stored(f, [shape]) for f in formats)
+    elements = sum(map(math.prod, shapes))
+    needed = sum(least[shape] * math.prod(shape) for shape in shapes) / max(elements, 1)
+    if budget < needed * (1 - _ROUNDING):
+        raise UsageError(f"--bits {budget:g}: these formats need at least {needed:.6g} bits for each weight")
 
 
-def undivided(
-    model: ModelPlan, formats: Mapping[str, Format], parts: Sequence[str]
-) -> list[tuple[str, str, str]]:
-    """Formats, tensors and what does not divide or cannot be stored, one line for each width of rows."""
+def _faults(model: ModelPlan, formats: Mapping[str, Format], parts: Sequence[str]) -> list[Fault]:
+    """What does not divide or cannot be stored, one entry for each format and width of rows."""
     found = []
     for name, format in formats.items():
         widths: dict[int, list[str]] = {}
@@ -172,76 +197,23 @@ def undivided(
             if part in parts:
                 widths.setdefault(shape[-1], []).append(tensor)
         for width, tensors in widths.items():
-            reason = _reason(format, width)
+            reason, fatal = _reason(format, width)
             if reason:
                 more = f" and {len(tensors) - 1} more" if len(tensors) > 1 else ""
-                found.append((name, f"{tensors[0]}{more}", reason))
+                found.append(Fault(name, f"{tensors[0]}{more}", reason, fatal))
     return found
 
 
-def _reason(format: Format, width: int) -> str:
-    """What is wrong with rows of a width; nothing where it divides."""
+def _reason(format: Format, width: int) -> tuple[str, bool]:
+    """What is wrong with rows of a width, if anything, and whether it is fatal."""
     try:
         encode(format, np.zeros((1, width), dtype=np.float32))
     except (ValueError, TypeError) as error:
-        return f"cannot be stored: {error}"
+        return f"cannot be stored: {error}", True
     block = format.block[1] if isinstance(format.block, tuple) else format.block
     if isinstance(block, int) and width % block:
-        return f"rows of {width}: the last block has {width % block} of {block}"
-    return ""
-
-
-def _estimates(model: ModelPlan, work: Work) -> dict[str, float]:
-    tokens = work.sequences * work.length
-    # Two operations a weight and token forwards; backwards two for inputs and two for the squares.
-    operations = 2.0 * model.parameters * tokens * (work.forwards + (3 if work.fisher else 0))
-    logits = work.batch * work.length * model.vocabulary * (model.element + 4)
-    memory = model.parameters * model.element + model.elements(work.copies) * model.element + logits
-    fisher = 8 * model.elements(("embedding", "decoder", "head")) if work.fisher else 0
-    kept = tokens * model.hidden * model.element if work.keeps_reference else 0
-    return {
-        "tokens": tokens,
-        "operations": operations,
-        "memory_bytes": memory + fisher,
-        "disk_bytes": work.writes + kept + (fisher // 2 if work.keeps_reference else 0),
-    }
-
-
-def plan_record(model: ModelPlan, work: Work, faults: Sequence[tuple[str, str, str]]) -> dict[str, Any]:
-    """The plan as plain values."""
-    about = {
-        "model": model.name,
-        "architecture": model.architecture,
-        "parameters": model.parameters,
-        "stored_bytes": model.stored,
-        "matrices": len(model.weights),
-    }
-    rows = [{"format": name, "tensors": tensors, "reason": reason} for name, tensors, reason in faults]
-    return about | _estimates(model, work) | {"undivided": rows}
-
-
-def plan_blocks(model: ModelPlan, work: Work, faults: Sequence[tuple[str, str, str]]) -> list[Block]:
-    """The plan for people."""
-    found = _estimates(model, work)
-    passes = f"{work.forwards} forward passes" + (", one Fisher pass" if work.fisher else "")
-    rows = [
-        ("model", f"{model.name}: {model.architecture}, {model.parameters:,} weights, {_size(model.stored)}"),
-        ("matrices", ", ".join(_counted(model, part) for part in ("embedding", "decoder", "head"))),
-    ]
-    if work.sequences:
-        text = f"at most {work.sequences} sequences of {work.length} tokens"
-        rows += [("text", text), ("work", f"{passes}: {number(found['operations'], 2)} operations")]
-    rows += [("memory", f"about {_size(found['memory_bytes'])}"), ("disk", _size(found["disk_bytes"]))]
-    blocks: list[Block] = [Table(("", " "), rows, left=("", " "))]
-    if faults:
-        blocks.append(
-            Table(
-                ("format", "tensors", "does not divide"),
-                faults,
-                left=("format", "tensors", "does not divide"),
-            )
-        )
-    return blocks
+        return f"rows of {width}: the last block has {width % block} of {block}", False
+    return "", False
 
 
 def _counted(model: ModelPlan, part: str) -> str:

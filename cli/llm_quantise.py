@@ -13,8 +13,8 @@ from bitlaw.theory.formats import parse_format
 
 from .arguments import subparser
 from .errors import UsageError
-from .llm_options import add_model_options, add_part_options, ends_of, needs_llm, parts_of, steps
-from .llm_plan import Work, plan_blocks, plan_record, read_model_plan, undivided
+from .llm_options import add_model_options, add_part_options, ends_of, needs_llm, parts_of, steps, with_ends
+from .llm_plan import Work, dry_run
 from .output import Block, Table, json_text, note, number, show
 
 if TYPE_CHECKING:
@@ -50,15 +50,8 @@ def run(args: argparse.Namespace) -> int:
     format, parts, ends = parse_format(args.format), parts_of(args.parts), ends_of(args)
     target = _target(args.output)
     if args.dry_run:
-        model = read_model_plan(args.model, args.dtype)
-        work = Work(copies=parts, writes=model.parameters * model.element)
-        faults = undivided(model, {args.format: format}, parts)
-        show(
-            [json_text(plan_record(model, work, faults)).rstrip()]
-            if args.json
-            else plan_blocks(model, work, faults)
-        )
-        return 0
+        formats = with_ends({args.format: format}, args)
+        return dry_run(args, Work(copies=parts, writes="weights"), formats, parts)
     needs_llm(args)
     from bitlaw.llm.models import load_model
     from bitlaw.llm.quantise import assign, model_bits

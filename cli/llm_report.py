@@ -17,10 +17,11 @@ from .llm_options import (
     needs_llm,
     parts_of,
     steps,
+    with_ends,
     workload_of,
 )
 from .llm_page import claim, markdown, page
-from .llm_plan import Work, plan_blocks, plan_record, read_model_plan, undivided
+from .llm_plan import Work, dry_run
 from .output import Block, Table, csv_text, json_text, number, show
 
 if TYPE_CHECKING:
@@ -63,15 +64,8 @@ def run(args: argparse.Namespace) -> int:
     """Predict and audit format by format, print, write."""
     formats, parts, ends = formats_of(args.formats), parts_of(args.parts), ends_of(args)
     if args.dry_run:
-        model = read_model_plan(args.model, args.dtype)
         work = Work(args.sequences, args.length, args.batch, 1 + len(formats), True, parts)
-        faults = undivided(model, formats, parts)
-        show(
-            [json_text(plan_record(model, work, faults)).rstrip()]
-            if args.json
-            else plan_blocks(model, work, faults)
-        )
-        return 0
+        return dry_run(args, work, with_ends(formats, args), parts)
     folder = None if args.output is None else make_folder(args.output)
     if folder is not None:
         claim(folder / "index.html")

@@ -10,8 +10,8 @@ from bitlaw.theory.formats import Format
 from bitlaw.theory.source_names import source_name
 
 from .arguments import subparser
-from .llm_options import add_model_options, formats_of, needs_llm, steps
-from .llm_plan import Work, plan_blocks, plan_record, read_model_plan
+from .llm_options import PARTS, add_model_options, formats_of, needs_llm, steps
+from .llm_plan import Work, dry_run
 from .output import Block, Table, json_text, number, show
 
 if TYPE_CHECKING:
@@ -47,13 +47,7 @@ def run(args: argparse.Namespace) -> int:
     """Measure tensor by tensor, print."""
     formats = formats_of(args.formats)
     if args.dry_run:
-        plan = read_model_plan(args.model, args.dtype)
-        show(
-            [json_text(plan_record(plan, Work(), ())).rstrip()]
-            if args.json
-            else plan_blocks(plan, Work(), ())
-        )
-        return 0
+        return dry_run(args, Work(), formats, PARTS)
     needs_llm(args)
     from bitlaw.llm.models import load_model, weight_tensors
     from bitlaw.llm.statistics import tensor_statistics

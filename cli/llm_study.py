@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from .arguments import subparser
 from .errors import UsageError
 from .llm_options import needs_llm
-from .llm_plan import Work, plan_blocks, plan_record, read_model_plan, undivided
+from .llm_plan import Work, check_inputs, check_plans, make_plan
 from .output import Block, Table, json_text, note, number, show
 
 if TYPE_CHECKING:
     from bitlaw.llm.study_config import Study
 
-__all__ = ["add_parser", "run"]
+__all__ = ["add_parser", "plan_study", "run"]
 
 EXAMPLES = """\
   bitlaw llm study sweep.toml
@@ -63,8 +63,7 @@ def run(args: argparse.Namespace) -> int:
 
     study = read_study(args.file)
     if args.dry_run:
-        _plan(study, args.json)
-        return 0
+        return plan_study(study, args.json)
     for path in args.export:
         if Path(path).suffix not in (".csv", ".parquet"):
             raise UsageError(f"--export {path}: the ending must be .csv or .parquet")
@@ -86,25 +85,29 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _plan(study: Study, as_json: bool) -> None:
-    """What each model would take, if no run were there yet."""
-    records, blocks = [], []
-    for name in study.models:
-        model = read_model_plan(name, study.workload.dtype)
-        parts = sorted({part for allocation in study.allocations for part in allocation.parts})
-        work = Work(
-            study.workload.sequences,
-            study.workload.length,
-            study.workload.batch,
-            1 + len(study.runs(name)),
-            True,
-            tuple(parts),
-            keeps_reference=True,
-        )
-        faults = undivided(model, study.formats, parts)
-        records.append(plan_record(model, work, faults) | {"runs": len(study.runs(name))})
-        blocks += plan_blocks(model, work, faults)
-    show([json_text(records).rstrip("\n")] if as_json else [f"{len(study)} runs", *blocks])
+def plan_study(study: Study, as_json: bool) -> int:
+    """Print what each model would take, if no run were there yet; refuse what the study would refuse."""
+    asked = study.workload
+    check_inputs(asked.device, asked.text)
+    parts = tuple(sorted({part for allocation in study.allocations for part in allocation.parts}))
+    ends = {str(one.ends): one.ends for one in study.allocations if one.ends is not None}
+    plans = [
+        make_plan(name, asked.dtype, _work(study, name, parts), {**study.formats, **ends}, parts)
+        for name in study.models
+    ]
+    if as_json:
+        records = [plan.record() | {"runs": len(study.runs(plan.model.name))} for plan in plans]
+        show([json_text(records).rstrip("\n")])
+    else:
+        show([f"{len(study)} runs", *(block for plan in plans for block in plan.blocks())])
+    check_plans(plans)
+    return 0
+
+
+def _work(study: Study, model: str, parts: tuple[str, ...]) -> Work:
+    asked = study.workload
+    runs = 1 + len(study.runs(model))
+    return Work(asked.sequences, asked.length, asked.batch, runs, True, parts, keeps_reference=True)
 
 
 def _table(rows: Sequence[dict[str, Any]]) -> Block:
