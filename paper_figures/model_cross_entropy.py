@@ -9,16 +9,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .model_formats import MAIN
 from .model_points import Point, caption, draw_points, identity
 from .model_results import ModelResults
+from .model_study import ModelStudy
 from .style import BLACK, panels, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Data", "compute", "draw", "title"]
+__all__ = ["FORMATS", "Data", "compute", "draw", "paper", "title"]
 
 title = "Change of the cross-entropy against KL divergence"
+paper = "Orr, Ribar and Luschi (arXiv 2505.12988), KL divergence against cross-entropy"
+
+FORMATS = MAIN
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,7 @@ class Data:
     points: tuple[Point, ...]
 
 
-def compute(results: ModelResults) -> Data:
+def compute(study: ModelStudy) -> Data:
     """KL and paired change of the cross-entropy of each format."""
     points = (
         Point(
@@ -37,12 +42,12 @@ def compute(results: ModelResults) -> Data:
             row.family,
             row.kl,
             row.loss_change,
-            row.loss_change if row.loss_lower is None else row.loss_lower,
-            row.loss_change if row.loss_upper is None else row.loss_upper,
+            row.loss_change if row.loss_change_lower is None else row.loss_change_lower,
+            row.loss_change if row.loss_change_upper is None else row.loss_change_upper,
         )
-        for row in results.formats
+        for row in study.results.uniform
     )
-    return Data(results, tuple(points))
+    return Data(study.results, tuple(points))
 
 
 @styled

@@ -9,16 +9,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .model_formats import MAIN
 from .model_points import caption
 from .model_results import FAMILIES, ModelResults
+from .model_study import ModelStudy
 from .style import panels, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Data", "Pair", "compute", "draw", "title"]
+__all__ = ["FORMATS", "Data", "Pair", "compute", "draw", "paper", "title"]
 
 title = "Measured over predicted error of every tensor in every format"
+paper = "bitlaw; predictions of this library"
+
+FORMATS = MAIN
 
 
 @dataclass(frozen=True)
@@ -40,15 +45,15 @@ class Data:
     pairs: tuple[Pair, ...]
 
 
-def compute(results: ModelResults) -> Data:
+def compute(study: ModelStudy) -> Data:
     """R of all tensors in all formats; those without a predicted error are left out."""
     pairs = (
         Pair(tensor.name, row.name, row.family, tensor.predicted_r, tensor.r)
-        for row in results.formats
+        for row in study.results.uniform
         for tensor in row.tensors
         if tensor.predicted_r > 0
     )
-    return Data(results, tuple(pairs))
+    return Data(study.results, tuple(pairs))
 
 
 @styled

@@ -1,31 +1,55 @@
-"""Figures of a real model, from audits of it in many formats."""
+"""Figures of a real model, from a study of it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from . import model_cross_entropy, model_error_prediction, model_kl_prediction, model_trade_off
-from .model_results import FormatResult, ModelResults, measure_model
+from bitlaw.theory import parse_format
+
+from . import (
+    model_cross_entropy,
+    model_error_prediction,
+    model_kl_prediction,
+    model_trade_off,
+)
+from .model_results import NotInStudy
+from .model_study import UNIFORM, AllocationPlan, ModelStudy
 from .style import settings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from bitlaw.llm import LanguageModel, Sequences
+    from bitlaw.llm.study_config import Allocation, Study
+    from bitlaw.llm.workload import Workload
+    from bitlaw.theory import Format
 
-__all__ = ["DEFAULT_FORMATS", "MODEL_FIGURES", "ModelFigure", "draw_model_figures", "render_model_figures"]
+__all__ = [
+    "MODEL_FIGURES",
+    "DrawnFigure",
+    "ModelFigure",
+    "draw_model_figures",
+    "figure_studies",
+    "wants_text_fisher",
+]
 
 
 class ModelFigure(Protocol):
-    """A module that holds one figure of a model."""
+    """A module that holds one figure of a model.
+
+    It may also hold `ALLOCATIONS`, a tuple of `AllocationPlan` that its formats are run with (`UNIFORM` when left out),
+    and `TEXT_FISHER = True` where it shows Fisher information with the text's targets.
+    """
 
     title: str
+    paper: str
+    FORMATS: tuple[str, ...]
 
-    def compute(self, results: ModelResults) -> Any:
-        """Return the numbers."""
+    def compute(self, study: ModelStudy) -> Any:
+        """Return the numbers; raise `NotInStudy` where they are not there."""
 
     def draw(self, data: Any) -> Figure:
         """Draw the numbers."""
@@ -38,17 +62,6 @@ MODEL_FIGURES: Mapping[str, ModelFigure] = {
     "model_cross_entropy": model_cross_entropy,
 }
 
-_CODED = "int12sym,scale=rms:float32,reach=1,multiplier={:g},code=entropy"
-
-DEFAULT_FORMATS: tuple[str, ...] = (
-    *(f"cbrt{width}:normal,scale=rms:float32" for width in (3, 4, 5, 6)),
-    *(f"cbrt{width}:normal,block=channel,scale=absmax:float16" for width in (3, 4, 5, 6)),
-    *(f"cbrt{width}:normal,block=64,scale=absmax:float16" for width in (3, 4, 5, 6)),
-    *(f"cbrt{width}:normal,scale=rms:float32,outliers=0.5%" for width in (3, 4, 5)),
-    *(_CODED.format(step) for step in (0.6, 0.3, 0.15, 0.075)),
-    *("nf4", "mxfp4", "nvfp4", "q4_0", "q5_0", "q8_0"),
-)
-
 # Dates and versions would make every file differ from the last.
 _METADATA: dict[str, dict[str, Any]] = {
     "png": {"Software": None},
@@ -56,52 +69,138 @@ _METADATA: dict[str, dict[str, Any]] = {
 }
 
 
-def render_model_figures(
-    language_model: LanguageModel,
-    folder: str | PathLike[str],
-    *,
-    formats: Iterable[str] = DEFAULT_FORMATS,
-    sequences: Sequences | None = None,
-    progress: Callable[[FormatResult], object] | None = None,
-) -> list[Path]:
-    """Audit a model and draw all figures of it.
+@dataclass(frozen=True)
+class DrawnFigure:
+    """A figure that was asked for: its files, or why there are none."""
+
+    name: str
+    title: str
+    paper: str
+    files: tuple[Path, ...]
+    skipped: str | None = None
+
+
+def figure_studies(
+    models: Iterable[str], workload: Workload | None = None, names: Iterable[str] = ()
+) -> tuple[Study, ...]:
+    """Studies that together hold the runs of figures, each run once.
 
     Parameters
     ----------
-    language_model : LanguageModel
-    folder : path
-        Made where it is missing; files of the same name are replaced.
-    formats, sequences, progress
-        As for `measure_model`.
+    models : iterable of str
+    workload : Workload, optional
+        Text, sequences and device; the default of studies when left out.
+    names : iterable of str
+        Keys of `MODEL_FIGURES`; all when left out.
 
     Returns
     -------
-    list of Path
-        The audits (`model_results.json`), then PNG and PDF of each of `MODEL_FIGURES`.
+    tuple of Study
+        One format for all tensors first, then other allocations, with the formats of their figure alone.
 
     Raises
     ------
     ValueError
-        As `measure_model`; no figure is written then.
-    ImportError
-        If torch or matplotlib is not installed (extras `llm` and `figures`).
+        If a name is unknown.
     """
-    results = measure_model(language_model, formats, sequences=sequences, progress=progress)
-    target = Path(folder)
-    target.mkdir(parents=True, exist_ok=True)
-    results.save(target / "model_results.json")
-    return [target / "model_results.json", *draw_model_figures(results, target)]
+    from bitlaw.llm.study_config import Study
+    from bitlaw.llm.workload import Workload
+
+    modules = _modules(names).values()
+    plans = {module: getattr(module, "ALLOCATIONS", (UNIFORM,)) for module in modules}
+    shared = [text for module in modules if UNIFORM in plans[module] for text in module.FORMATS]
+    sweeps = [(shared, [UNIFORM])]
+    sweeps += [(module.FORMATS, [p for p in plans[module] if p != UNIFORM]) for module in modules]
+    return tuple(
+        Study(
+            tuple(models),
+            _parsed(formats),
+            tuple(_allocation(plan) for plan in allocations),
+            workload or Workload(),
+        )
+        for formats, allocations in sweeps
+        if formats and allocations
+    )
 
 
-def draw_model_figures(results: ModelResults, folder: str | PathLike[str]) -> list[Path]:
-    """Draw all figures from audits, without the model; the same numbers give the same bytes."""
+def _parsed(formats: Iterable[str]) -> dict[str, Format]:
+    """Formats by the first of their texts."""
+    found = {format: text for text, format in reversed([(text, parse_format(text)) for text in formats])}
+    return {text: format for format, text in reversed(found.items())}
+
+
+def _allocation(plan: AllocationPlan) -> Allocation:
+    from bitlaw.llm.study_config import Allocation
+
+    return Allocation(
+        plan.name, plan.parts, None if plan.ends is None else parse_format(plan.ends), plan.bits
+    )
+
+
+def _modules(names: Iterable[str]) -> dict[str, ModelFigure]:
+    """Modules of some figures, of all for none."""
+    asked = list(names)
+    for name in asked:
+        if name not in MODEL_FIGURES:
+            raise ValueError(f"names must be of {', '.join(MODEL_FIGURES)}, got {name!r}")
+    return {name: MODEL_FIGURES[name] for name in asked or MODEL_FIGURES}
+
+
+def wants_text_fisher(names: Iterable[str] = ()) -> bool:
+    """Whether any of some figures (of all for none) shows Fisher information with the text's targets."""
+    return any(getattr(module, "TEXT_FISHER", False) for module in _modules(names).values())
+
+
+def draw_model_figures(
+    study: ModelStudy,
+    folder: str | PathLike[str],
+    names: Iterable[str] = (),
+    progress: Callable[[DrawnFigure], object] | None = None,
+) -> list[DrawnFigure]:
+    """Draw figures of a model as PNG and PDF; the same numbers give the same bytes.
+
+    Parameters
+    ----------
+    study : ModelStudy
+    folder : path
+        Made where it is missing; files of the same name are replaced.
+    names : iterable of str
+        Keys of `MODEL_FIGURES`; all when left out.
+    progress : callable, optional
+        Called with each figure.
+
+    Returns
+    -------
+    list of DrawnFigure
+        Those that the study holds no runs for without files, and with the reason.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown; nothing is drawn then.
+    ImportError
+        If matplotlib is not installed (extra `figures`).
+    """
+    modules = _modules(names)
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
-    written = []
-    for name, module in MODEL_FIGURES.items():
-        figure = module.draw(module.compute(results))
-        for suffix, metadata in _METADATA.items():
-            written.append(target / f"{name}.{suffix}")
-            with settings():
-                figure.savefig(written[-1], metadata=metadata)
-    return written
+    drawn = []
+    for name, module in modules.items():
+        try:
+            data = module.compute(study)
+        except NotInStudy as missing:
+            drawn.append(DrawnFigure(name, module.title, module.paper, (), str(missing)))
+        else:
+            files = _write(module.draw(data), target / name)
+            drawn.append(DrawnFigure(name, module.title, module.paper, files))
+        if progress is not None:
+            progress(drawn[-1])
+    return drawn
+
+
+def _write(figure: Figure, stem: Path) -> tuple[Path, ...]:
+    files = tuple(stem.with_name(f"{stem.name}.{suffix}") for suffix in _METADATA)
+    with settings():
+        for file, metadata in zip(files, _METADATA.values(), strict=True):
+            figure.savefig(file, metadata=metadata)
+    return files

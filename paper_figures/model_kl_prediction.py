@@ -9,17 +9,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .model_points import Point, caption, draw_points, identity
+from .model_formats import MAIN
+from .model_points import Point, caption, draw_points, identity, kl_point
 from .model_results import ModelResults
-from .model_trade_off import floor_of
+from .model_study import ModelStudy
 from .style import panels, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Data", "compute", "draw", "title"]
+__all__ = ["FORMATS", "Data", "compute", "draw", "paper", "title"]
 
 title = "Measured KL divergence against its prediction from Fisher information"
+paper = "Orr, Ribar and Luschi (arXiv 2505.12988), KL divergence against its Fisher prediction"
+
+FORMATS = MAIN
 
 
 @dataclass(frozen=True)
@@ -30,20 +34,10 @@ class Data:
     points: tuple[Point, ...]
 
 
-def compute(results: ModelResults) -> Data:
+def compute(study: ModelStudy) -> Data:
     """Predicted and measured KL of each format."""
-    points = (
-        Point(
-            row.name,
-            row.family,
-            row.predicted_kl,
-            row.kl,
-            floor_of(row.kl, row.kl_lower),
-            row.kl_upper or row.kl,
-        )
-        for row in results.formats
-    )
-    return Data(results, tuple(points))
+    results = study.results
+    return Data(results, tuple(kl_point(run, run.predicted_kl) for run in results.uniform))
 
 
 @styled

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .model_results import FAMILIES, ModelResults
+from .model_results import FAMILIES, ModelResults, RunResult
 from .style import BLACK, GREY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Point", "caption", "draw_points", "families", "identity"]
+__all__ = ["Point", "caption", "draw_points", "families", "floor_of", "identity", "kl_point"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,16 @@ class Point:
     y: float
     lower: float
     upper: float
+
+
+def kl_point(run: RunResult, x: float) -> Point:
+    """Measured KL of a run with its interval, as a logarithmic axis can show it."""
+    return Point(run.name, run.family, x, run.kl, floor_of(run.kl, run.kl_lower), run.kl_upper or run.kl)
+
+
+def floor_of(value: float, lower: float | None) -> float:
+    """Lower end of an interval where a logarithmic axis can show it, a tenth of the value at the least."""
+    return value if lower is None else max(lower, value / 10)
 
 
 def families(points: Iterable[Point]) -> dict[str, list[Point]]:
@@ -61,7 +72,7 @@ def identity(axes: Axes, lower: float, upper: float, label: str) -> None:
 def caption(figure: Figure, axes: Axes, results: ModelResults) -> None:
     """What was measured as a title, and the legend below."""
     axes.set_title(
-        f"{results.model}, {results.sequences} sequences of {results.length} tokens, 95% intervals",
+        f"{Path(results.model).name}, {results.sequences} sequences of {results.length} tokens, 95% intervals",
         color=BLACK,
     )
     handles, labels = axes.get_legend_handles_labels()

@@ -1,25 +1,34 @@
-"""Audits of one language model in several formats, as plain numbers that its figures share.
+"""Runs of a study of one language model on one text, as plain numbers that its figures share.
 
-Measured once with the model (torch is imported then and not before), kept as JSON, and drawn as often as wished.
+They come from the rows of a results file, are kept as JSON, and are drawn as often as wished; nothing here imports
+torch.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property, lru_cache
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 from bitlaw.theory import Format, parse_format
 
 from .style import BLACK, BLUE, GREEN, ORANGE, PURPLE
 
-if TYPE_CHECKING:
-    from bitlaw.llm import LanguageModel, Sequences
-
-__all__ = ["FAMILIES", "FormatResult", "ModelResults", "TensorResult", "family_of", "measure_model"]
+__all__ = [
+    "ALLOCATED",
+    "FAMILIES",
+    "ModelResults",
+    "NotInStudy",
+    "RunResult",
+    "TensorResult",
+    "family_of",
+    "missing_runs",
+]
 
 # How the formats of one family look in all figures, in the order of legends.
 FAMILIES: dict[str, dict[str, Any]] = {
@@ -29,48 +38,188 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "outliers kept": {"color": GREEN, "marker": "^"},
     "entropy-coded": {"color": BLACK, "marker": "D"},
 }
-_PARTS: tuple[Literal["embedding", "decoder", "head"], ...] = ("embedding", "decoder", "head")
+
+# Family of runs whose tensors chose from several formats.
+ALLOCATED = "allocated"
+_BETWEEN = " | "
+
+
+class NotInStudy(ValueError):
+    """A study lacks the runs that a figure shows."""
 
 
 @dataclass(frozen=True)
 class TensorResult:
-    """R of one tensor in one format, predicted and measured."""
+    """One tensor in one run: the columns of a study's table of tensors."""
 
     name: str
     part: str
-    predicted_r: float
+    format: str
+    elements: int
+    rms: float
+    bits: float
+    predicted_bits: float
+    entropy: float | None
     r: float
+    gain: float | None
+    predicted_r: float
+    predicted_kl: float
 
 
 @dataclass(frozen=True)
-class FormatResult:
-    """An audit: bits per weight, R, KL and change of the cross-entropy (nats per token), with 95% intervals.
+class RunResult:
+    """A run: bits per weight, R, KL and cross-entropy (nats per token), with 95% intervals.
 
-    An end of an interval is None where a single sequence tells none.
+    An end of an interval is None where a single sequence tells none.  `bits` are of the matrices that were quantised,
+    everything counted; `specification` is in full, with several formats where a budget chose among them.
     """
 
     name: str
-    family: str
+    specification: str
+    allocation: str
     bits: float
     predicted_bits: float
+    element_bits: float
+    scale_bits: float
+    outlier_bits: float
+    codebook_bits: float
+    predicted_r: float
+    r: float
     predicted_kl: float
     kl: float
     kl_lower: float | None
     kl_upper: float | None
+    top_kl: float
+    loss: float
     loss_change: float
-    loss_lower: float | None
-    loss_upper: float | None
+    loss_change_lower: float | None
+    loss_change_upper: float | None
+    reference_loss: float
+    same_top: float
     tensors: tuple[TensorResult, ...]
+
+    @property
+    def parts(self) -> frozenset[str]:
+        """Parts of the model that were quantised."""
+        return frozenset(tensor.part for tensor in self.tensors)
+
+    @property
+    def uniform(self) -> bool:
+        """Whether all tensors have the one format that was asked for."""
+        return _BETWEEN not in self.specification and len({t.format for t in self.tensors}) == 1
+
+    @property
+    def family(self) -> str:
+        """Key of `FAMILIES`, or `ALLOCATED`."""
+        return ALLOCATED if _BETWEEN in self.specification else family_of(parse_format(self.specification))
 
 
 @dataclass(frozen=True)
 class ModelResults:
-    """Audits of one model on one set of sequences."""
+    """All runs of one model on one set of sequences.
+
+    Attributes
+    ----------
+    model, text : str
+        As the study names them.
+    sequences, length : int
+        How many sequences, and of how many tokens.
+    runs : tuple of RunResult
+        In the order in which they were done.
+    """
 
     model: str
+    text: str
     sequences: int
     length: int
-    formats: tuple[FormatResult, ...]
+    runs: tuple[RunResult, ...]
+
+    @cached_property
+    def _uniform(self) -> dict[str, RunResult]:
+        """By specification."""
+        found = [run for run in self.runs if run.uniform]
+        counts = Counter(run.parts for run in found)
+        parts = max(counts, key=lambda one: (counts[one], len(one)), default=frozenset())
+        return {run.specification: run for run in found if run.parts == parts}
+
+    @property
+    def uniform(self) -> tuple[RunResult, ...]:
+        """Runs with one format for all tensors, over those parts of the model that most of them quantise.
+
+        Raises
+        ------
+        NotInStudy
+            If there is none.
+        """
+        if not self._uniform:
+            raise NotInStudy("the study has no run with one format for all tensors")
+        return tuple(self._uniform.values())
+
+    def find(self, formats: Iterable[str]) -> dict[str, RunResult]:
+        """Uniform runs of formats by their text as given, those that are there, in the order given."""
+        keys = {text: _canonical(text) for text in formats}
+        return {text: self._uniform[key] for text, key in keys.items() if key in self._uniform}
+
+    def need(self, formats: Iterable[str]) -> dict[str, RunResult]:
+        """As `find`, where all must be there.
+
+        Raises
+        ------
+        NotInStudy
+            Names the missing ones.
+        """
+        wanted = list(formats)
+        found = self.find(wanted)
+        missing = [text for text in wanted if text not in found]
+        if missing:
+            raise missing_runs(missing)
+        return found
+
+    @classmethod
+    def from_rows(
+        cls,
+        runs: Sequence[Mapping[str, Any]],
+        tensors: Sequence[Mapping[str, Any]],
+        model: str | None = None,
+    ) -> ModelResults:
+        """Take the runs of one model from the rows of a study's two tables.
+
+        Of rows of several texts, weights or versions of the code those that go with the last row are taken; of runs
+        that were repeated with other measuring, the last one.
+
+        Parameters
+        ----------
+        runs, tensors : sequences of mappings
+            As `bitlaw.llm.study_results.Results.rows` gives them.
+        model : str, optional
+            As the study names it, or the last part of its path; may be left out where the rows are of one.
+
+        Returns
+        -------
+        ModelResults
+
+        Raises
+        ------
+        ValueError
+            If there are no rows of the model, or rows of several and none is named.
+        """
+        rows = [row for row in runs if row["model"] == _chosen(runs, model)]
+        last = rows[-1]
+        same = ("weights", "tokens", "code")
+        kept = {
+            (row["specification"], row["allocation"]): row
+            for row in rows
+            if all(row[key] == last[key] for key in same)
+        }
+        of_run: dict[str, list[TensorResult]] = {row["fingerprint"]: [] for row in kept.values()}
+        for row in tensors:
+            if row["fingerprint"] in of_run:
+                of_run[row["fingerprint"]].append(_taken(TensorResult, row))
+        found = (
+            _taken(RunResult, row | {"name": row["format"], "tensors": tuple(of_run[row["fingerprint"]])})
+            for row in map(dict, kept.values())
+        )
+        return cls(last["model"], last["text"], last["sequences"], last["length"], tuple(found))
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write as JSON."""
@@ -87,13 +236,19 @@ class ModelResults:
         """
         try:
             told = json.loads(Path(path).read_text(encoding="utf-8"))
-            formats = tuple(
-                FormatResult(**row | {"tensors": tuple(TensorResult(**tensor) for tensor in row["tensors"])})
-                for row in told["formats"]
+            runs = tuple(
+                RunResult(**row | {"tensors": tuple(TensorResult(**tensor) for tensor in row["tensors"])})
+                for row in told["runs"]
             )
-            return cls(**told | {"formats": formats})
+            return cls(**told | {"runs": runs})
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{path}: holds no results of a model ({error})") from error
+
+
+def missing_runs(formats: Sequence[str]) -> NotInStudy:
+    """What to raise for runs that are not there."""
+    told = ", ".join(formats[:3]) + (f" and {len(formats) - 3} more" if len(formats) > 3 else "")
+    return NotInStudy(f"the study has no runs of {told}")
 
 
 def family_of(format: Format) -> str:
@@ -105,78 +260,27 @@ def family_of(format: Format) -> str:
     return f"{format.block} scale" if format.block in ("channel", "tensor") else "block scale"
 
 
-def measure_model(
-    language_model: LanguageModel,
-    formats: Iterable[str],
-    *,
-    sequences: Sequences | None = None,
-    progress: Callable[[FormatResult], object] | None = None,
-) -> ModelResults:
-    """Audit a model in several formats, all weight matrices in each.
-
-    Parameters
-    ----------
-    language_model : LanguageModel
-        Unquantised; as before afterwards.
-    formats : iterable of str
-        Names or specifications, each once.
-    sequences : Sequences, optional
-        For the Fisher information and for the KL; 32 of 256 tokens of the standard text when left out.
-    progress : callable, optional
-        Called with each result.
-
-    Returns
-    -------
-    ModelResults
-
-    Raises
-    ------
-    ValueError
-        If a format is unknown or named twice, there is none, or a tensor cannot be stored in it.
-    """
-    wanted = _parsed(formats)
-    from bitlaw.llm import build_reference, fisher_information, model_statistics, token_sequences
-
-    used = sequences or token_sequences("standard", language_model.tokenizer, length=256, count=32)
-    reference = build_reference(language_model, used)
-    statistics = model_statistics(language_model)
-    fisher = fisher_information(language_model, used)
-    results = []
-    for name, format in wanted.items():
-        results.append(_measure(language_model, name, format, (reference, statistics, fisher)))
-        if progress is not None:
-            progress(results[-1])
-    return ModelResults(Path(language_model.name).name, len(used), used.length, tuple(results))
+def _chosen(runs: Sequence[Mapping[str, Any]], model: str | None) -> str:
+    """The model of a results file that is meant."""
+    known = list(dict.fromkeys(str(row["model"]) for row in runs))
+    if not known:
+        raise ValueError("the results hold no runs")
+    told = ", ".join(known)
+    if model is None:
+        if len(known) > 1:
+            raise ValueError(f"the results hold runs of {len(known)} models, name one of {told}")
+        return known[0]
+    found = [name for name in known if name == model] or [name for name in known if Path(name).name == model]
+    if len(found) != 1:
+        raise ValueError(f"the results hold {len(found) or 'no'} models {model!r}, but runs of {told}")
+    return found[0]
 
 
-def _parsed(formats: Iterable[str]) -> dict[str, Format]:
-    if isinstance(formats, str):
-        raise TypeError(f"formats must be a list of names, got the text {formats!r}")
-    names = list(formats)
-    if not names:
-        raise ValueError("formats must name at least one format, got none")
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise ValueError(f"formats must name each format once, got {twice[0]!r} twice")
-    return {name: parse_format(name) for name in names}
+def _taken(kind: Any, row: Mapping[str, Any]) -> Any:
+    """A dataclass from those columns of a row that it has."""
+    return kind(**{field.name: row[field.name] for field in fields(kind)})
 
 
-def _measure(language_model: LanguageModel, name: str, format: Format, known: Any) -> FormatResult:
-    from bitlaw.llm import assign, audit, paired_difference
-    from bitlaw.llm.audit_record import run_row, tensor_rows
-
-    found = audit(language_model, assign(language_model.model, format, parts=_PARTS), *known)
-    change = paired_difference(found.measured.loss, found.measured.reference_loss)
-    single = change.sequences == 1
-    row = run_row(found)
-    copied = ("bits", "predicted_bits", "predicted_kl", "kl", "kl_lower", "kl_upper")
-    names = [field.name for field in fields(TensorResult)]
-    return FormatResult(
-        name=name,
-        family=family_of(format),
-        loss_change=change.value,
-        loss_lower=None if single else change.lower,
-        loss_upper=None if single else change.upper,
-        tensors=tuple(TensorResult(**{key: tensor[key] for key in names}) for tensor in tensor_rows(found)),
-        **{key: row[key] for key in copied},
-    )
+@lru_cache(maxsize=1024)
+def _canonical(text: str) -> str:
+    return str(parse_format(text))

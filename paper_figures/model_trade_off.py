@@ -11,17 +11,22 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .model_points import Point, caption, draw_points
+from .model_formats import MAIN
+from .model_points import Point, caption, draw_points, kl_point
 from .model_results import ModelResults
+from .model_study import ModelStudy
 from .style import panels, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Data", "compute", "draw", "floor_of", "title"]
+__all__ = ["FORMATS", "Data", "compute", "draw", "paper", "title"]
 
 title = "Measured KL divergence against bits per weight"
+paper = "Orr, Ribar and Luschi (arXiv 2505.12988), KL divergence against bits"
+
+FORMATS = MAIN
 
 _CLOSE = 0.1  # bits between names that share a place
 
@@ -34,18 +39,10 @@ class Data:
     points: tuple[Point, ...]
 
 
-def compute(results: ModelResults) -> Data:
+def compute(study: ModelStudy) -> Data:
     """Bits and measured KL of each format."""
-    points = (
-        Point(row.name, row.family, row.bits, row.kl, floor_of(row.kl, row.kl_lower), row.kl_upper or row.kl)
-        for row in results.formats
-    )
-    return Data(results, tuple(points))
-
-
-def floor_of(value: float, lower: float | None) -> float:
-    """Lower end of an interval where a logarithmic axis can show it, a tenth of the value at the least."""
-    return value if lower is None else max(lower, value / 10)
+    results = study.results
+    return Data(results, tuple(kl_point(run, run.bits) for run in results.uniform))
 
 
 @styled

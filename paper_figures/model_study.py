@@ -1,0 +1,102 @@
+"""What figures of a language model are computed from, and the runs that they ask of a study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from .model_results import ModelResults
+
+if TYPE_CHECKING:
+    from bitlaw.llm import Fisher, TensorStatistics
+
+__all__ = ["UNIFORM", "AllocationPlan", "ModelParts", "ModelStudy"]
+
+
+@dataclass(frozen=True)
+class AllocationPlan:
+    """How a figure's formats are given to tensors; plain values, so that no figure imports torch.
+
+    Attributes
+    ----------
+    name : str
+        Column `allocation` of its runs.
+    parts : tuple of {"embedding", "decoder", "head"}
+    ends : str, optional
+        Format of the first and the last layer of the decoder.
+    bits : float, optional
+        A budget: every tensor gets the format of the figure's `FORMATS` that is best for it.
+    """
+
+    name: str = "all"
+    parts: tuple[Literal["embedding", "decoder", "head"], ...] = ("embedding", "decoder", "head")
+    ends: str | None = None
+    bits: float | None = None
+
+
+# One format for all tensors.
+UNIFORM = AllocationPlan()
+
+
+class ModelParts(Protocol):
+    """What a study keeps of a model beside its rows."""
+
+    @property
+    def statistics(self) -> Mapping[str, TensorStatistics]:
+        """Of the weights, by tensor."""
+
+    @property
+    def fisher(self) -> Fisher:
+        """Information that the runs were predicted with."""
+
+    @property
+    def text_fisher(self) -> Fisher | None:
+        """Information with the text's own tokens as targets, where it was computed."""
+
+
+@dataclass(frozen=True)
+class ModelStudy:
+    """Runs of one model on one text, and what the study's work folder keeps of the model, if it is there."""
+
+    results: ModelResults
+    parts: ModelParts | None = None
+
+    @classmethod
+    def open(
+        cls, results: str | PathLike[str], work: str | PathLike[str] | None = None, model: str | None = None
+    ) -> ModelStudy:
+        """Read a study's results file and work folder; the model itself is not loaded.
+
+        Parameters
+        ----------
+        results : path
+            SQLite file of a study.
+        work : path, optional
+            Its work folder; without it figures of weights and Fisher information cannot be computed.
+        model : str, optional
+            As for `ModelResults.from_rows`.
+
+        Returns
+        -------
+        ModelStudy
+            Without parts where the folder holds none of this model.
+
+        Raises
+        ------
+        ValueError, OSError
+            If the file cannot be read or holds no runs of the model.
+        """
+        if not Path(results).is_file():
+            raise ValueError(f"{results}: there is no such file of results")
+        from bitlaw.llm.study_parts import open_parts
+        from bitlaw.llm.study_results import Results
+
+        with Results(results) as file:
+            rows, tensors = file.rows(), file.rows("tensors")
+        found = ModelResults.from_rows(rows, tensors, model)
+        last = [row for row in rows if row["model"] == found.model][-1]
+        digests = {name: last[name] for name in ("weights", "tokens", "code")}
+        return cls(found, None if work is None else open_parts(work, digests))
