@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from .arguments import subparser
 from .errors import UsageError
@@ -18,6 +19,12 @@ from .llm_options import (
 )
 from .llm_plan import Work, dry_run
 from .output import Block, Table, json_text, number, show
+
+if TYPE_CHECKING:
+    from bitlaw.llm.model_allocation import ModelAllocation
+    from bitlaw.llm.models import Part
+    from bitlaw.llm.workload import Parts
+    from bitlaw.theory.formats import Format
 
 __all__ = ["add_parser", "run"]
 
@@ -63,27 +70,33 @@ def run(args: argparse.Namespace) -> int:
         work = Work(args.sequences, args.length, args.batch, passes, True, copies)
         return dry_run(args, work, formats, parts, args.bits)
     needs_llm(args)
-    from bitlaw.llm.allocation import allocate_formats, fused_groups
     from bitlaw.llm.workload import open_workload, prepare_parts
 
     with steps() as step:
         shared = prepare_parts(open_workload(args.model, workload_of(args)), progress=step)
         step("allocation", 0, 1)
-        found = allocate_formats(
-            shared.statistics,
-            shared.fisher,
-            formats.values(),
-            args.bits,
-            parts=parts,
-            groups=fused_groups(n for n, s in shared.statistics.items() if s.part in parts)
-            if args.fused
-            else None,
-        )
+        found = _allocated(args, shared, formats.values(), parts)
         step("allocation", 1, 1)
+    record = {"model": args.model, "budget": args.bits} | _record(found)
+    record["measured"] = _measure(shared, found) if args.measure else None
+    show([json_text(record).rstrip("\n")] if args.json else _blocks(record))
+    return 0
+
+
+def _allocated(
+    args: argparse.Namespace, shared: Parts, formats: Iterable[Format], parts: tuple[Part, ...]
+) -> ModelAllocation:
+    from bitlaw.llm.allocation import allocate_formats, fused_groups
+
+    names = [name for name, found in shared.statistics.items() if found.part in parts]
+    groups = fused_groups(names) if args.fused else None
+    return allocate_formats(shared.statistics, shared.fisher, formats, args.bits, parts=parts, groups=groups)
+
+
+def _record(found: ModelAllocation) -> dict[str, Any]:
+    """What was chosen, as plain values."""
     control = found.uniform
-    record = {
-        "model": args.model,
-        "budget": args.bits,
+    return {
         "bits": found.bits_per_element,
         "predicted_kl": found.kl,
         "bound": found.bound,
@@ -93,7 +106,6 @@ def run(args: argparse.Namespace) -> int:
         else {"format": str(control.format), "bits": control.bits_per_element, "predicted_kl": control.kl},
         "uniform_is_as_good": found.uniform_is_as_good,
         "statement": found.statement,
-        "measured": _measure(shared, found) if args.measure else None,
         "tensors": [
             {
                 "name": one.name,
@@ -105,11 +117,9 @@ def run(args: argparse.Namespace) -> int:
             for one in found.tensors
         ],
     }
-    show([json_text(record).rstrip("\n")] if args.json else _blocks(record))
-    return 0
 
 
-def _measure(shared: Any, found: Any) -> dict[str, Any] | None:
+def _measure(shared: Parts, found: ModelAllocation) -> dict[str, Any] | None:
     """Both sides on the same sequences; None without a control."""
     from bitlaw.llm.divergence import measure_divergence
     from bitlaw.llm.model_allocation import compare_measured

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +11,12 @@ from .arguments import subparser
 from .llm_options import (
     add_format_options,
     add_model_options,
-    ends_of,
     formats_of,
     needs_llm,
+    open_assigned,
     parts_of,
     steps,
     with_ends,
-    workload_of,
 )
 from .llm_plan import Work, dry_run
 from .output import Block, Table, json_text, number, show
@@ -24,6 +24,10 @@ from .output import Block, Table, json_text, number, show
 if TYPE_CHECKING:
     from bitlaw.llm.divergence import Divergence
     from bitlaw.llm.estimates import Estimate
+    from bitlaw.llm.models import LanguageModel
+    from bitlaw.llm.quantise import Assignment
+    from bitlaw.llm.reference import Reference
+    from bitlaw.theory.formats import Format
 
 __all__ = ["add_parser", "run"]
 
@@ -53,45 +57,34 @@ def add_parser(tasks: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure format by format, print."""
-    formats, parts, ends = formats_of(args.formats), parts_of(args.parts), ends_of(args)
+    formats, parts = formats_of(args.formats), parts_of(args.parts)
     if args.dry_run:
         work = Work(args.sequences, args.length, args.batch, 2 + len(formats), False, parts)
         return dry_run(args, work, with_ends(formats, args), parts)
     needs_llm(args)
+    record = _evaluated(args, formats)
+    show([json_text(record).rstrip("\n")] if args.json else _blocks(record))
+    return 0
+
+
+def _evaluated(args: argparse.Namespace, formats: Mapping[str, Format]) -> dict[str, Any]:
+    """Everything that was measured, as plain values."""
     from bitlaw.llm.divergence import measure_divergence
-    from bitlaw.llm.quantise import assign, model_bits, quantised
     from bitlaw.llm.reference import build_reference
-    from bitlaw.llm.workload import open_workload
 
     with steps() as step:
-        step("loading the model", 0, 1)
-        opened = open_workload(args.model, workload_of(args))
-        step("loading the model", 1, 1)
+        opened, assignments = open_assigned(args, formats, step)
         model = opened.language_model
-        assignments = {
-            name: assign(model.model, format, parts=parts, ends=ends) for name, format in formats.items()
-        }
         reference = build_reference(
-            model, opened.sequences, batch=args.batch, progress=lambda k, n: step("reference", k, n)
+            model, opened.sequences, batch=args.batch, progress=partial(step, "reference")
         )
-        floor = measure_divergence(model, reference, batch=1, progress=lambda k, n: step("noise floor", k, n))
+        floor = measure_divergence(model, reference, batch=1, progress=partial(step, "noise floor"))
         rows, found = [], {}
         for name, assignment in assignments.items():
-            with quantised(model, assignment) as records:
-                bits = model_bits(model.model, records)
-                found[name] = measure_divergence(model, reference, progress=partial(step, name))
-            stored = sum(record.bits for record in records) / sum(record.elements for record in records)
-            rows.append(
-                {
-                    "format": name,
-                    "specification": str(formats[name]),
-                    "bits": stored,
-                    "model_bits": bits.per_parameter,
-                    **_row(found[name]),
-                }
-            )
+            row, found[name] = _one_format(model, assignment, reference, partial(step, name))
+            rows.append({"format": name, "specification": str(formats[name])} | row)
     first = next(iter(found))
-    record = {
+    return {
         "model": args.model,
         "text": args.text,
         "sequences": len(opened.sequences),
@@ -106,8 +99,20 @@ def run(args: argparse.Namespace) -> int:
         ],
         "sequences_for_5_percent": _needed(found[first]),
     }
-    show([json_text(record).rstrip("\n")] if args.json else _blocks(record))
-    return 0
+
+
+def _one_format(
+    model: LanguageModel, assignment: Assignment, reference: Reference, progress: Callable[[int, int], object]
+) -> tuple[dict[str, Any], Divergence]:
+    """Bits and divergence under one assignment."""
+    from bitlaw.llm.divergence import measure_divergence
+    from bitlaw.llm.quantise import model_bits, quantised
+
+    with quantised(model, assignment) as records:
+        bits = model_bits(model.model, records)
+        found = measure_divergence(model, reference, progress=progress)
+    stored = sum(record.bits for record in records) / sum(record.elements for record in records)
+    return {"bits": stored, "model_bits": bits.per_parameter, **_row(found)}, found
 
 
 def _row(measured: Divergence) -> dict[str, Any]:

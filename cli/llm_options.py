@@ -19,7 +19,8 @@ from .progress import Bar, progress_bars
 
 if TYPE_CHECKING:
     from bitlaw.llm.models import Part
-    from bitlaw.llm.workload import Workload
+    from bitlaw.llm.quantise import Assignment
+    from bitlaw.llm.workload import Opened, Workload
 
 __all__ = [
     "INSTALL",
@@ -30,6 +31,7 @@ __all__ = [
     "ends_of",
     "formats_of",
     "needs_llm",
+    "open_assigned",
     "parts_of",
     "steps",
     "with_ends",
@@ -142,6 +144,20 @@ def workload_of(args: argparse.Namespace) -> Workload:
         targets=getattr(args, "targets", "sampled"),
         seed=args.seed,
     )
+
+
+def open_assigned(
+    args: argparse.Namespace, formats: Mapping[str, Format], step: Callable[[str, int, int], None]
+) -> tuple[Opened, dict[str, Assignment]]:
+    """Model and text of a command line, and which tensors get what under each of its formats."""
+    from bitlaw.llm.quantise import assign
+    from bitlaw.llm.workload import open_workload
+
+    step("loading the model", 0, 1)
+    opened = open_workload(args.model, workload_of(args))
+    step("loading the model", 1, 1)
+    model, parts, ends = opened.language_model.model, parts_of(args.parts), ends_of(args)
+    return opened, {name: assign(model, format, parts=parts, ends=ends) for name, format in formats.items()}
 
 
 def needs_llm(args: argparse.Namespace) -> None:

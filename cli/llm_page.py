@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -11,9 +12,12 @@ from .errors import UsageError
 from .output import Block, Table
 from .report_html import details, document, files, paragraph, section, table
 
-__all__ = ["claim", "markdown", "page"]
+__all__ = ["FILES", "check_folder", "markdown", "page"]
 
 GENERATOR = "bitlaw llm report"
+FILES = ("index.html", "report.md", "report.json", "tensors.csv")
+
+_MARK = f'content="{GENERATOR}'
 
 _LEAD = (
     "What number formats do to a language model: predicted from statistics of its weights and Fisher information, "
@@ -28,13 +32,22 @@ _READING = (
 )
 
 
-def claim(index: Path) -> None:
-    """Remove the page of an earlier run; refuse to touch anyone else's."""
-    if not index.exists():
-        return
-    if f'content="{GENERATOR}' not in index.read_text(encoding="utf-8", errors="replace"):
-        raise UsageError(f"{index} exists and bitlaw did not write it; choose another folder with --output")
-    index.unlink()
+def check_folder(path: str, names: Sequence[str]) -> Path:
+    """Folder that may be written to: new, or without these files unless an earlier run wrote its page."""
+    folder = Path(path)
+    above = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not above.is_dir():
+        raise UsageError(f"--output {path}: {above} is a file, a folder was expected")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise UsageError(f"--output {path}: no permission to write there")
+    index = folder / "index.html"
+    if not (index.is_file() and _MARK in index.read_text(encoding="utf-8", errors="replace")):
+        for name in names:
+            if (folder / name).exists():
+                raise UsageError(
+                    f"--output {path}: {name} exists and bitlaw did not write it; choose another folder"
+                )
+    return folder
 
 
 def page(record: dict[str, Any], blocks: Sequence[Block]) -> str:
@@ -45,7 +58,7 @@ def page(record: dict[str, Any], blocks: Sequence[Block]) -> str:
         f"<header><h1>bitlaw llm report: {_plain(record['model'])}</h1>{paragraph(_LEAD, 'lead')}</header>",
         section("audit", "Predicted and measured", *map(_table, tables[:2]), *words, paragraph(_READING)),
         section("tensors", "Tensors", *(details(one.title, _table(one)) for one in tables[2:])),
-        files("report.json", "report.md", "tensors.csv"),
+        files(*FILES[1:]),
     ]
     return document("bitlaw llm report", f"{GENERATOR} {version('bitlaw')}", parts)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .arguments import subparser
@@ -12,20 +13,20 @@ from .files import make_folder, write_file
 from .llm_options import (
     add_format_options,
     add_model_options,
-    ends_of,
     formats_of,
     needs_llm,
+    open_assigned,
     parts_of,
     steps,
     with_ends,
-    workload_of,
 )
-from .llm_page import claim, markdown, page
+from .llm_page import FILES, check_folder, markdown, page
 from .llm_plan import Work, dry_run
 from .output import Block, Table, csv_text, json_text, number, show
 
 if TYPE_CHECKING:
     from bitlaw.llm.workload import Parts
+    from bitlaw.theory.formats import Format
 
 __all__ = ["DEFAULT_FORMATS", "add_parser", "report_tables", "run"]
 
@@ -62,27 +63,27 @@ def add_parser(tasks: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Predict and audit format by format, print, write."""
-    formats, parts, ends = formats_of(args.formats), parts_of(args.parts), ends_of(args)
+    formats, parts = formats_of(args.formats), parts_of(args.parts)
+    folder = None if args.output is None else check_folder(args.output, FILES)
     if args.dry_run:
         work = Work(args.sequences, args.length, args.batch, 1 + len(formats), True, parts)
         return dry_run(args, work, with_ends(formats, args), parts)
-    folder = None if args.output is None else make_folder(args.output)
-    if folder is not None:
-        claim(folder / "index.html")
     needs_llm(args)
+    record = _audited(args, formats)
+    if folder is not None:
+        _write(make_folder(folder), record)
+    show([json_text(record).rstrip("\n")] if args.json else report_tables(record, details=args.details))
+    return 0
+
+
+def _audited(args: argparse.Namespace, formats: Mapping[str, Format]) -> dict[str, Any]:
+    """Everything that was predicted and measured, as plain values."""
     from bitlaw.llm.audit import audit
     from bitlaw.llm.audit_record import run_row, tensor_rows
-    from bitlaw.llm.quantise import assign
-    from bitlaw.llm.workload import open_workload, prepare_parts
+    from bitlaw.llm.workload import prepare_parts
 
     with steps() as step:
-        step("loading the model", 0, 1)
-        opened = open_workload(args.model, workload_of(args))
-        step("loading the model", 1, 1)
-        assignments = {
-            name: assign(opened.language_model.model, format, parts=parts, ends=ends)
-            for name, format in formats.items()
-        }
+        opened, assignments = open_assigned(args, formats, step)
         shared = prepare_parts(opened, progress=step)
         rows, tensors = [], []
         for k, (name, assignment) in enumerate(assignments.items()):
@@ -93,18 +94,16 @@ def run(args: argparse.Namespace) -> int:
             rows.append({"format": name, "specification": str(formats[name])} | run_row(found))
             tensors += [{"asked": name} | row for row in tensor_rows(found)]
             step("formats", k + 1, len(formats))
-    record = _about(args, shared) | {"formats": rows, "tensors": tensors}
-    if folder is not None:
-        write_file(folder / "report.json", json_text(record))
-        write_file(folder / "tensors.csv", csv_text(tensors, list(tensors[0])))
-        blocks = report_tables(record, details=True)
-        write_file(folder / "report.md", markdown(blocks))
-        write_file(folder / "index.html", page(record, blocks))
-    if args.json:
-        show([json_text(record).rstrip("\n")])
-    else:
-        show(report_tables(record, details=args.details))
-    return 0
+    return _about(args, shared) | {"formats": rows, "tensors": tensors}
+
+
+def _write(folder: Path, record: dict[str, Any]) -> None:
+    """All files, the page last."""
+    blocks = report_tables(record, details=True)
+    write_file(folder / "report.json", json_text(record))
+    write_file(folder / "tensors.csv", csv_text(record["tensors"], list(record["tensors"][0])))
+    write_file(folder / "report.md", markdown(blocks))
+    write_file(folder / "index.html", page(record, blocks))
 
 
 def _about(args: argparse.Namespace, shared: Parts) -> dict[str, Any]:
