@@ -72,7 +72,8 @@ class Audit:
         In nats per token.
     measured : Divergence
     warnings : tuple of str
-        Where theory is outside its range or off, one sentence each.
+        Where theory is outside its range or off, one sentence each.  Heavy tails of the Fisher information are
+        not looked for where rows alone were kept of it, which is told.
     """
 
     tensors: tuple[TensorAudit, ...]
@@ -101,10 +102,7 @@ def fisher_rows(fisher: Fisher, name: str) -> FloatArray:
     ValueError
         If the Fisher information does not hold the tensor.
     """
-    if name not in fisher.diagonals:
-        raise ValueError(f"{name}: the Fisher information holds no such tensor")
-    diagonal = fisher.diagonals[name]
-    rows: FloatArray = diagonal.reshape(-1, diagonal.shape[-1]).double().sum(1).cpu().numpy()
+    rows: FloatArray = fisher.rows(name).cpu().numpy()
     return rows
 
 
@@ -211,6 +209,10 @@ def _warnings(
             f"Fisher information has heavy tails in {len(heavy)} tensors ({heavy[0]}, ...): over {_HEAVY_TAIL:.0%} "
             "lies in one element of a thousand, so row means say little about where errors hurt"
         )
+    if fisher.row_sums:
+        found.append(
+            "Fisher information was kept by rows alone, so heavy tails within rows were not looked for"
+        )
     return found
 
 
@@ -233,7 +235,9 @@ def _expected_maximum(statistics: TensorStatistics, size: int) -> float:
 
 
 def _tail_share(fisher: Fisher, name: str) -> float:
-    """Share of a tensor's Fisher information in its largest thousandth of elements."""
-    flat = fisher.diagonals[name].reshape(-1).double()
-    total = float(flat.sum())
-    return float(flat.topk(max(1, flat.numel() // 1000)).values.sum()) / total if total > 0 else 0.0
+    """Share of a tensor's Fisher information in its largest thousandth of elements; 0 where rows alone are known."""
+    if name not in fisher.diagonals:
+        return 0.0
+    flat, total = fisher.diagonals[name].reshape(-1), float(fisher.rows(name).sum())
+    largest = flat.topk(max(1, flat.numel() // 1000)).values
+    return float(largest.double().sum()) / total if total > 0 else 0.0

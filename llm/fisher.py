@@ -12,73 +12,23 @@ targets.  With the text's own tokens (the "empirical Fisher") the result is anot
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch.nn import functional
 
-from .files import write_whole
+from .fisher_sums import Fisher, Targets
 from .linear_maps import observed_maps
 from .models import LanguageModel, WeightTensor, weight_tensors
 from .text import Sequences
 
-__all__ = ["Fisher", "Targets", "fisher_information"]
+__all__ = ["Fisher", "Kept", "Targets", "fisher_information"]
 
-Targets = Literal["sampled", "text"]
-
-
-@dataclass(frozen=True, eq=False)
-class Fisher:
-    """Diagonal Fisher information, as a mean over tokens.
-
-    Attributes
-    ----------
-    diagonals : dict of str to torch.Tensor
-        By name of the parameter, float32, in its shape: with weights changed by d, the KL divergence per token is
-        about half the sum of diagonal * d^2, in nats.
-    tokens : int
-        Loss terms behind the mean.
-    targets : {"sampled", "text"}
-    """
-
-    diagonals: dict[str, torch.Tensor]
-    tokens: int
-    targets: Targets
-
-    def mean(self, name: str) -> float:
-        """Mean of the diagonal of one tensor."""
-        return float(self.diagonals[name].double().mean())
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write as safetensors, under its name only when complete."""
-        tensors = {name: tensor.contiguous() for name, tensor in self.diagonals.items()}
-        about = {"tokens": str(self.tokens), "targets": self.targets}
-        write_whole(Path(path), lambda file: save_file(tensors, file, about))
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Fisher:
-        """Read what `save` wrote.
-
-        Raises
-        ------
-        ValueError
-            If the file is no Fisher information.
-        """
-        try:
-            with safe_open(path, "pt") as file:
-                about = file.metadata() or {}
-                diagonals = {name: file.get_tensor(name) for name in file.keys()}
-            return cls(diagonals, int(about["tokens"]), about["targets"])
-        except (KeyError, OSError) as error:
-            raise ValueError(f"{path}: not a file of Fisher information ({error})") from error
-        except Exception as error:  # safetensors has its own error for damaged files
-            raise ValueError(f"{path}: damaged ({error})") from error
+Kept = Literal["diagonal", "rows"]
 
 
 def fisher_information(
@@ -88,6 +38,7 @@ def fisher_information(
     targets: Targets = "sampled",
     batch: int = 4,
     seed: int = 0,
+    keep: Kept = "diagonal",
     checkpointing: bool = False,
     resume: str | os.PathLike[str] | None = None,
     progress: Callable[[int, int], object] | None = None,
@@ -104,6 +55,9 @@ def fisher_information(
         Sequences in one pass.
     seed : int
         Of the drawn targets; each batch has a stream of its own, so that a resumed run draws the same.
+    keep : {"diagonal", "rows"}
+        "rows" keeps the sums along each row alone: all that predictions need, in the memory of a vector for each
+        matrix instead of another one in float32.
     checkpointing : bool
         Recompute activations layer by layer, for models that do not fit otherwise.
     resume : path, optional
@@ -118,7 +72,7 @@ def fisher_information(
     Raises
     ------
     ValueError
-        If `targets` or `batch` is impossible, the model's gradients are not finite, or the file to resume from
+        If `targets`, `keep` or `batch` is impossible, the model's gradients are not finite, or the file to resume from
         belongs to another run.
 
     References
@@ -127,38 +81,57 @@ def fisher_information(
     """
     if targets not in ("sampled", "text"):
         raise ValueError(f"targets must be 'sampled' or 'text', got {targets!r}")
+    if keep not in ("diagonal", "rows"):
+        raise ValueError(f"keep must be 'diagonal' or 'rows', got {keep!r}")
     if batch < 1:
         raise ValueError(f"batch must be at least 1 sequence, got {batch}")
     weights = list(weight_tensors(language_model.model))
-    sums = {w.name: torch.zeros(w.parameter.shape, device=w.parameter.device) for w in weights}
-    done = _take_up(resume, sums, targets)
+    found = _zeros(weights, targets, keep)
+    done = _take_up(resume, found)
     per_batch = sequences.length - 1
     total = -(-len(sequences) // batch)
-    with _recording(language_model.model, weights, sums, checkpointing):
+    with _recording(language_model.model, weights, found, checkpointing):
         for index in range(total):
             tokens = sequences.tokens[index * batch : (index + 1) * batch]
             if min((index + 1) * batch, len(sequences)) * per_batch > done:
                 _backward(language_model, tokens, targets, seed + index)
                 done += tokens.shape[0] * per_batch
                 if resume is not None:
-                    Fisher(sums, done, targets).save(resume)
+                    replace(found, tokens=done).save(resume)
             if progress is not None:
                 progress(index + 1, total)
-    for name, value in sums.items():
+    for name, value in (found.row_sums or found.diagonals).items():
         if not torch.isfinite(value).all():
             raise ValueError(f"{name}: the squared gradients are not finite")
-    return Fisher({name: value / done for name, value in sums.items()}, done, targets)
+        value /= done  # in place: a second set of diagonals may not fit
+    return replace(found, tokens=done)
 
 
-def _take_up(path: str | os.PathLike[str] | None, sums: dict[str, torch.Tensor], targets: Targets) -> int:
+def _zeros(weights: Iterable[WeightTensor], targets: Targets, keep: Kept) -> Fisher:
+    """Sums of nothing."""
+    if keep == "diagonal":
+        sums = {w.name: torch.zeros(w.parameter.shape, device=w.parameter.device) for w in weights}
+        return Fisher(sums, 0, targets)
+    rows, columns = {}, {}
+    for w in weights:
+        rows[w.name] = torch.zeros(w.parameter.shape[:-1], dtype=torch.float64, device=w.parameter.device)
+        columns[w.name] = w.parameter.shape[-1]
+    return Fisher({}, 0, targets, rows, columns)
+
+
+def _take_up(path: str | os.PathLike[str] | None, found: Fisher) -> int:
     """Add the sums of an earlier run; the tokens it has seen."""
     if path is None or not Path(path).exists():
         return 0
     earlier = Fisher.load(path)
-    shapes = {name: tuple(tensor.shape) for name, tensor in earlier.diagonals.items()}
-    if earlier.targets != targets or shapes != {name: tuple(t.shape) for name, t in sums.items()}:
+    if bool(earlier.row_sums) != bool(found.row_sums):
+        kept = "rows" if earlier.row_sums else "the whole diagonal"
+        raise ValueError(f"resume: {path} is of a run that keeps {kept}")
+    sums, more = found.row_sums or found.diagonals, earlier.row_sums or earlier.diagonals
+    same = {n: tuple(t.shape) for n, t in more.items()} == {n: tuple(t.shape) for n, t in sums.items()}
+    if earlier.targets != found.targets or not same or earlier.columns != found.columns:
         raise ValueError(f"resume: {path} belongs to another model or other targets")
-    for name, value in earlier.diagonals.items():
+    for name, value in more.items():
         sums[name] += value.to(sums[name].device)
     return earlier.tokens
 
@@ -183,16 +156,21 @@ def _sample(logits: torch.Tensor, seed: int) -> torch.Tensor:
 
 
 @contextmanager
-def _recording(
-    model: Any, weights: list[WeightTensor], sums: dict[str, torch.Tensor], checkpointing: bool
-) -> Iterator[None]:
+def _recording(model: Any, weights: list[WeightTensor], found: Fisher, checkpointing: bool) -> Iterator[None]:
     """Hooks on every layer that add squared gradients to the sums during backward passes."""
+    by_rows = bool(found.row_sums)
 
     def on_map(name: str, slot: int, x: torch.Tensor, output: torch.Tensor) -> None:
         if output.requires_grad:
             squares = _squares(x)
-            total = sums[name].reshape(-1, *sums[name].shape[-2:])[slot]
-            output.register_hook(lambda gradient: _add(total, gradient, squares))  # type: ignore[no-untyped-call]
+            if by_rows:
+                rows, sizes = found.row_sums[name], squares.sum(1, keepdim=True)
+                total = rows.reshape(-1, rows.shape[-1], 1)[slot]
+                output.register_hook(lambda gradient: _add_rows(total, gradient, sizes))  # type: ignore[no-untyped-call]
+                return
+            diagonal = found.diagonals[name]
+            whole = diagonal.reshape(-1, *diagonal.shape[-2:])[slot]
+            output.register_hook(lambda gradient: _add(whole, gradient, squares))  # type: ignore[no-untyped-call]
 
     def on_lookup(name: str, rows: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
         if not torch.is_grad_enabled():
@@ -200,7 +178,7 @@ def _recording(
         # The weights themselves ask for no gradient, so the graph starts at the embedding's output.
         started = output.requires_grad_() if output.is_leaf else output
         started.register_hook(  # type: ignore[no-untyped-call]
-            lambda gradient: _scatter(sums[name], rows.reshape(-1), gradient)
+            lambda gradient: _scatter(found, name, rows.reshape(-1), gradient)
         )
         return started
 
@@ -234,5 +212,15 @@ def _add(total: torch.Tensor, gradient: torch.Tensor, squares: torch.Tensor) -> 
     total.addmm_(_squares(gradient).T.to(total.device), squares.to(total.device))
 
 
-def _scatter(total: torch.Tensor, rows: torch.Tensor, gradient: torch.Tensor) -> None:
-    total.index_add_(0, rows.to(total.device), _squares(gradient).to(total.device))
+def _add_rows(total: torch.Tensor, gradient: torch.Tensor, sizes: torch.Tensor) -> None:
+    """The sum along a row of the product of the squares is the squared gradient times the sum of squared inputs."""
+    total += (_squares(gradient).T @ sizes).to(total)
+
+
+def _scatter(found: Fisher, name: str, rows: torch.Tensor, gradient: torch.Tensor) -> None:
+    squares = _squares(gradient)
+    if found.row_sums:
+        total, squares = found.row_sums[name], squares.sum(1).double()
+    else:
+        total = found.diagonals[name]
+    total.index_add_(0, rows.to(total.device), squares.to(total.device))

@@ -75,8 +75,6 @@ def fisher_bits(
 
 
 def _offset(name: str, statistics: TensorStatistics, fisher: Fisher) -> float:
-    if name not in fisher.diagonals:
-        raise ValueError(f"{name}: the Fisher information holds no such tensor")
     product = statistics.rms * fisher.mean(name) ** 0.5
     return float(np.log2(product)) if product > 0 else -np.inf
 

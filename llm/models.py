@@ -37,11 +37,15 @@ class LanguageModel:
     model : PreTrainedModel
         In evaluation mode, without gradients.
     tokenizer : PreTrainedTokenizerBase
+    folder : Path, optional
+        Where it was loaded from; weights that are overwritten are read again from there instead of kept, where
+        the files hold them bit for bit.
     """
 
     name: str
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
+    folder: Path | None = None
 
     @property
     def device(self) -> torch.device:
@@ -141,7 +145,20 @@ def load_model(
         raise OSError(f"{name}: neither a model folder nor a hub id that can be fetched: {error}") from error
     if device_map is None:
         model = model.to(target)
-    return LanguageModel(str(name), model.eval().requires_grad_(False), tokenizer)
+    return LanguageModel(str(name), model.eval().requires_grad_(False), tokenizer, _fetched(folder))
+
+
+def _fetched(name: str) -> Path | None:
+    """Folder on this machine of a model that has been loaded; None where there is none to be found."""
+    from transformers.utils import cached_file
+
+    if Path(name).is_dir():
+        return Path(name).resolve()
+    try:
+        config = cached_file(name, "config.json", local_files_only=True)
+    except OSError:
+        return None
+    return None if config is None else Path(config).parent
 
 
 def _locate(name: str | os.PathLike[str]) -> str:

@@ -1,11 +1,12 @@
 """Formats applied to the weights of a model, tensor by tensor and in place.
 
-A model that fills the memory cannot be held twice, so the weights themselves are overwritten; what they were is
-kept in the CPU's memory only for the tensors that change, or read again from the model's folder.
+A model that fills the memory cannot be held twice, so the weights themselves are overwritten; what they were is read
+again from the model's folder where that holds it bit for bit, and kept in the CPU's memory where not (`restore`).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,11 +17,15 @@ from torch import nn
 from ..theory.formats.format import Format
 from .format_codec import quantise_tensor
 from .models import LanguageModel, Part, WeightTensor, weight_tensors
+from .restore import kept_weights
 
 __all__ = ["Assignment", "ModelBits", "TensorRecord", "assign", "model_bits", "quantised"]
 
 # Name of a weight tensor -> its format; tensors that are not named stay as they are.
 Assignment = Mapping[str, Format]
+
+# Elements turned to float64 at once.
+_SLICE = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -167,24 +172,22 @@ def quantised(
     ValueError
         If a name is no weight tensor of the model, or a tensor cannot be stored (its name is given); all weights are
         as before then.
+    OSError
+        If weights were to be read again from the model's folder, and its files were overwritten meanwhile.
     """
     tensors = {w.name: w for w in weight_tensors(language_model.model)}
     unknown = [name for name in assignment if name not in tensors]
     if unknown:
         raise ValueError(f"{unknown[0]}: the model has no weight tensor of this name")
-    kept: dict[str, torch.Tensor] = {}
-    try:
+    with kept_weights(language_model) as keeper:
         records = []
         for name, tensor in tensors.items():
             if name in assignment:
-                kept[name] = tensor.parameter.detach().to("cpu", copy=True)
+                keeper.keep(tensor)
                 records.append(_overwrite(tensor, assignment[name]))
                 if progress is not None:
                     progress(records[-1])
         yield records
-    finally:
-        for name, values in kept.items():
-            tensors[name].parameter.data.copy_(values)
 
 
 def _overwrite(tensor: WeightTensor, format: Format) -> TensorRecord:
@@ -193,27 +196,31 @@ def _overwrite(tensor: WeightTensor, format: Format) -> TensorRecord:
         found = quantise_tensor(format, before)
     except (ValueError, TypeError) as failure:
         raise ValueError(f"{tensor.name}: {failure}") from failure
-    weights, restored = before.double(), found.restored.double()
-    rms = _rms(weights)
-    error = _rms(restored - weights)
-    energy = float(weights.square().sum())
-    gain = float((restored * weights).sum()) / energy if energy > 0 else 1.0
+    energy, squares, product = _sums(before, found.restored)
+    count = max(before.numel(), 1)
     tensor.parameter.data.copy_(found.restored)
     return TensorRecord(
         name=tensor.name,
         part=tensor.part,
         format=str(format),
         elements=before.numel(),
-        rms=rms,
-        error=error / rms if rms > 0 else 0.0,
-        gain=gain,
+        rms=math.sqrt(energy / count),
+        error=math.sqrt(squares / energy) if energy > 0 else 0.0,
+        gain=product / energy if energy > 0 else 1.0,
         bits=found.bits,
         entropy=found.entropy,
     )
 
 
-def _rms(x: torch.Tensor) -> float:
-    return float(x.square().mean().sqrt()) if x.numel() else 0.0
+def _sums(weights: torch.Tensor, restored: torch.Tensor) -> tuple[float, float, float]:
+    """Squares of the weights, squares of the change, and products of both tensors, summed in float64."""
+    flat, other = weights.reshape(-1), restored.reshape(-1)
+    sums = torch.zeros(3, dtype=torch.float64, device=weights.device)
+    for start in range(0, len(flat), _SLICE):
+        x, y = (values[start : start + _SLICE].double() for values in (flat, other))
+        sums += torch.stack([x @ x, (y - x).square().sum(), x @ y])
+    energy, squares, product = sums.tolist()
+    return energy, squares, product
 
 
 def model_bits(model: nn.Module, records: Iterable[TensorRecord]) -> ModelBits:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -12,8 +13,12 @@ from .estimates import Estimate
 from .fisher import Fisher
 from .models import LanguageModel, weight_tensors
 from .reference import Reference
+from .restore import kept_weights
 
 __all__ = ["Sensitivity", "noise_sensitivity"]
+
+# Elements turned to float64 at once.
+_SLICE = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,8 @@ class Sensitivity:
     kl : Estimate
         Measured, in nats per token.
     predicted : float
-        Half the sum of Fisher information times squared noise; NaN without Fisher information.
+        Half the sum of Fisher information times squared noise (its mean in each row where the Fisher information
+        is known by rows); NaN without Fisher information.
     """
 
     name: str
@@ -72,6 +78,8 @@ def noise_sensitivity(
     ------
     ValueError
         If the noise is not positive, or a name is no weight tensor.
+    OSError
+        As `quantised`.
     """
     if not 0 < noise < float("inf"):
         raise ValueError(f"noise must be positive and finite, got {noise}")
@@ -82,21 +90,21 @@ def noise_sensitivity(
         raise ValueError(f"{unknown[0]}: the model has no weight tensor of this name")
     found = []
     for index, name in enumerate(wanted):
-        weights = tensors[name].parameter.data
-        kept = weights.to("cpu", copy=True)
-        generator = torch.Generator().manual_seed(seed + index)
-        change = torch.randn(kept.shape, generator=generator) * (
-            noise * float(kept.double().square().mean().sqrt())
-        )
-        weights += change.to(weights.device, weights.dtype)
-        try:
+        with kept_weights(language_model) as keeper:
+            keeper.keep(tensors[name])
+            change = _disturb(tensors[name].parameter.data, noise, seed + index)
             kl = measure_divergence(language_model, reference).mean()
-        finally:
-            weights.copy_(kept)
-        predicted = float("nan")
-        if fisher is not None:
-            predicted = 0.5 * float((fisher.diagonals[name].cpu().double() * change.double().square()).sum())
+        predicted = float("nan") if fisher is None else fisher.quadratic(name, change)
         found.append(Sensitivity(name, noise, kl, predicted))
         if progress is not None:
             progress(found[-1])
     return found
+
+
+def _disturb(weights: torch.Tensor, noise: float, seed: int) -> torch.Tensor:
+    """Add noise of a size relative to the root mean square; what was added, on the CPU."""
+    energy = sum(float(part.double().square().sum()) for part in weights.reshape(-1).split(_SLICE))
+    change = torch.randn(weights.shape, generator=torch.Generator().manual_seed(seed))
+    change *= noise * math.sqrt(energy / weights.numel())
+    weights += change.to(weights.device, weights.dtype)
+    return change
