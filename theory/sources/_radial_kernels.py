@@ -94,7 +94,7 @@ def series_values(edges: FloatArray, coefficients: FloatArray, x: FloatArray) ->
 
 
 @kernel
-def _eighth(  # noqa: C901
+def _eighth(
     radius: float,
     a_edges: FloatArray,
     a_series: FloatArray,
@@ -109,45 +109,35 @@ def _eighth(  # noqa: C901
     """Integral over the part of the circle where the radius of the first density is the smaller one."""
     total = 0.0
     unit = min(radius, 1.0)  # powers of small radii underflow
-    half = radius / math.sqrt(2.0)
-    top = min(half, a_edges[-1])
+    top = min(radius / math.sqrt(2.0), a_edges[-1])
     if b_edges[0] > 0.0:
         if b_edges[0] >= radius:
             return total
-        top = min(top, math.sqrt((radius - b_edges[0]) * (radius + b_edges[0])))
+        top = min(top, _other_side(radius, b_edges[0]))
     start = a_edges[0]
     if b_edges[-1] < radius:
-        start = max(start, math.sqrt((radius - b_edges[-1]) * (radius + b_edges[-1])))
+        start = max(start, _other_side(radius, b_edges[-1]))
     if not start < top:
         return total
     i = _find(a_edges, start)
-    j = _find(b_edges, math.sqrt((radius - start) * (radius + start)))
+    j = _find(b_edges, _other_side(radius, start))
     s, q, x, value = work[0], work[1], work[2], work[3]
     while start < top and i + 1 < a_edges.size and j >= 0:
         a_stop, b_stop = a_edges[i + 1], 0.0
         if b_edges[j] < radius:
-            b_stop = math.sqrt((radius - b_edges[j]) * (radius + b_edges[j]))
+            b_stop = _other_side(radius, b_edges[j])
         stop = min(top, min(a_stop, b_stop))
         width = stop - start
         if width > 0.0:
             for n in range(nodes.size):
                 s[n] = start + width * nodes[n]
-                q[n] = math.sqrt((radius - s[n]) * (radius + s[n]))
+                q[n] = _other_side(radius, s[n])
                 value[n] = 0.0
             _local(s, a_edges[i], a_edges[i + 1], x)
             _add_series(a_series[i], x, work[4:], value)
             _local(q, b_edges[j], b_edges[j + 1], x)
             _add_series(b_series[j], x, work[4:], value)
-            if a_power == b_power:
-                if a_power != 0.0:
-                    for n in range(nodes.size):
-                        value[n] += a_power * math.log((s[n] / unit) * (q[n] / unit))
-            else:
-                for n in range(nodes.size):
-                    if a_power != 0.0:
-                        value[n] += a_power * math.log(s[n] / unit)
-                    if b_power != 0.0:
-                        value[n] += b_power * math.log(q[n] / unit)
+            _add_powers(s, q, unit, a_power, b_power, value)
             for n in range(nodes.size):
                 total += weights[n] * width * math.exp(value[n]) / q[n]
         start = max(start, stop)
@@ -156,6 +146,29 @@ def _eighth(  # noqa: C901
         if b_stop <= stop:
             j -= 1
     return total
+
+
+@kernel
+def _other_side(radius: float, side: float) -> float:
+    """Second side of a right triangle, without cancellation."""
+    return math.sqrt((radius - side) * (radius + side))
+
+
+@kernel
+def _add_powers(
+    s: FloatArray, q: FloatArray, unit: float, a_power: float, b_power: float, out: FloatArray
+) -> None:
+    """Add the logarithms of the powers of both radii."""
+    if a_power == b_power:
+        if a_power != 0.0:
+            for n in range(out.size):
+                out[n] += a_power * math.log((s[n] / unit) * (q[n] / unit))
+        return
+    for n in range(out.size):
+        if a_power != 0.0:
+            out[n] += a_power * math.log(s[n] / unit)
+        if b_power != 0.0:
+            out[n] += b_power * math.log(q[n] / unit)
 
 
 @kernel
