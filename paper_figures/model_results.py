@@ -26,6 +26,7 @@ __all__ = [
     "NotInStudy",
     "RunResult",
     "TensorResult",
+    "digests_of",
     "family_of",
     "missing_runs",
 ]
@@ -181,11 +182,11 @@ class ModelResults:
         runs: Sequence[Mapping[str, Any]],
         tensors: Sequence[Mapping[str, Any]],
         model: str | None = None,
+        digests: Mapping[str, str] | None = None,
     ) -> ModelResults:
         """Take the runs of one model from the rows of a study's two tables.
 
-        Of rows of several texts, weights or versions of the code those that go with the last row are taken; of runs
-        that were repeated with other measuring, the last one.
+        Of runs that were repeated with other measuring, the last one is taken.
 
         Parameters
         ----------
@@ -193,6 +194,8 @@ class ModelResults:
             As `bitlaw.llm.study_results.Results.rows` gives them.
         model : str, optional
             As the study names it, or the last part of its path; may be left out where the rows are of one.
+        digests : mapping of str to str, optional
+            `weights`, `tokens` and `code` of the rows to take; those of the model's last row when left out.
 
         Returns
         -------
@@ -203,14 +206,16 @@ class ModelResults:
         ValueError
             If there are no rows of the model, or rows of several and none is named.
         """
-        rows = [row for row in runs if row["model"] == _chosen(runs, model)]
+        name = _chosen(runs, model)
+        rows = [row for row in runs if row["model"] == name]
+        wanted = digests_of(rows[-1]) if digests is None else digests_of(digests)
+        rows = [row for row in rows if digests_of(row) == wanted]
+        if not rows:
+            raise ValueError(
+                f"the results hold no runs of {name} with this text, these weights and this code"
+            )
         last = rows[-1]
-        same = ("weights", "tokens", "code")
-        kept = {
-            (row["specification"], row["allocation"]): row
-            for row in rows
-            if all(row[key] == last[key] for key in same)
-        }
+        kept = {(row["specification"], row["allocation"]): row for row in rows}
         of_run: dict[str, list[TensorResult]] = {row["fingerprint"]: [] for row in kept.values()}
         for row in tensors:
             if row["fingerprint"] in of_run:
@@ -258,6 +263,11 @@ def family_of(format: Format) -> str:
     if format.outliers is not None:
         return "outliers kept"
     return f"{format.block} scale" if format.block in ("channel", "tensor") else "block scale"
+
+
+def digests_of(row: Mapping[str, Any]) -> dict[str, str]:
+    """What the runs of one set of results share."""
+    return {name: row[name] for name in ("weights", "tokens", "code")}
 
 
 def _chosen(runs: Sequence[Mapping[str, Any]], model: str | None) -> str:

@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from .model_results import ModelResults
+from .model_results import ModelResults, digests_of
 
 if TYPE_CHECKING:
     from bitlaw.llm import Fisher, TensorStatistics
@@ -66,7 +66,11 @@ class ModelStudy:
 
     @classmethod
     def open(
-        cls, results: str | PathLike[str], work: str | PathLike[str] | None = None, model: str | None = None
+        cls,
+        results: str | PathLike[str],
+        work: str | PathLike[str] | None = None,
+        model: str | None = None,
+        digests: Mapping[str, str] | None = None,
     ) -> ModelStudy:
         """Read a study's results file and work folder; the model itself is not loaded.
 
@@ -76,7 +80,7 @@ class ModelStudy:
             SQLite file of a study.
         work : path, optional
             Its work folder; without it figures of weights and Fisher information cannot be computed.
-        model : str, optional
+        model, digests : optional
             As for `ModelResults.from_rows`.
 
         Returns
@@ -87,16 +91,20 @@ class ModelStudy:
         Raises
         ------
         ValueError, OSError
-            If the file cannot be read or holds no runs of the model.
+            If a file is missing or cannot be read, or holds no runs of the model.
         """
         if not Path(results).is_file():
-            raise ValueError(f"{results}: there is no such file of results")
+            raise ValueError(f"{results}: there is no such file")
+        if work is not None and not Path(work).is_dir():
+            raise ValueError(f"{work}: there is no such folder")
         from bitlaw.llm.study_parts import open_parts
         from bitlaw.llm.study_results import Results
 
         with Results(results) as file:
             rows, tensors = file.rows(), file.rows("tensors")
-        found = ModelResults.from_rows(rows, tensors, model)
-        last = [row for row in rows if row["model"] == found.model][-1]
-        digests = {name: last[name] for name in ("weights", "tokens", "code")}
-        return cls(found, None if work is None else open_parts(work, digests))
+        try:
+            found = ModelResults.from_rows(rows, tensors, model, digests)
+        except ValueError as error:
+            raise ValueError(f"{results}: {error}") from error
+        told = digests or digests_of([row for row in rows if row["model"] == found.model][-1])
+        return cls(found, None if work is None else open_parts(work, digests_of(told)))
