@@ -10,9 +10,14 @@ from torch import nn
 from torch.nn import functional
 
 from bitlaw.llm.activations import activation_moments
+from bitlaw.llm.audit import audit, model_statistics
 from bitlaw.llm.fisher import Fisher, _sample, fisher_information
+from bitlaw.llm.fisher_bits import fisher_bits
 from bitlaw.llm.models import LanguageModel, weight_tensors
+from bitlaw.llm.quantise import assign
+from bitlaw.llm.reference import build_reference
 from bitlaw.llm.text import Sequences
+from bitlaw.theory import parse_format
 
 
 def token_gradients(language_model: LanguageModel, tokens: torch.Tensor, name: str, targets: torch.Tensor):
@@ -85,6 +90,77 @@ def test_an_interrupted_run_goes_on_with_the_same_result(
     assert all(torch.equal(resumed.diagonals[k], whole.diagonals[k]) for k in whole.diagonals)
 
 
+def agree(rows: Fisher, whole: Fisher) -> None:
+    """Row sums, tensor means and predictions are those of the whole diagonal."""
+    assert not rows.diagonals
+    assert rows.names == whole.names
+    for name in whole.names:
+        expected = whole.rows(name)
+        torch.testing.assert_close(rows.rows(name), expected, rtol=1e-5, atol=1e-6 * float(expected.max()))
+        assert rows.mean(name) == pytest.approx(whole.mean(name), rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["text", "sampled"])
+def test_sums_of_rows_need_no_diagonal(tiny: LanguageModel, sequences: Sequences, kind: str) -> None:
+    whole, rows = (
+        fisher_information(tiny, sequences, targets=kind, keep=keep, batch=3) for keep in ("diagonal", "rows")
+    )
+    agree(rows, whole)
+    by_hand = {n: d.double().sum(-1).flatten() for n, d in whole.diagonals.items()}
+    assert all(torch.allclose(whole.rows(n), value, rtol=1e-13) for n, value in by_hand.items())
+    held = sum(t.numel() * t.itemsize for t in rows.row_sums.values())
+    assert held < sum(t.numel() * t.itemsize for t in whole.diagonals.values()) / 8
+
+
+def test_a_change_costs_what_its_rows_say_where_they_alone_are_known(
+    tiny: LanguageModel, sequences: Sequences
+) -> None:
+    whole, rows = (fisher_information(tiny, sequences, keep=keep) for keep in ("diagonal", "rows"))
+    name = "model.layers.1.mlp.down_proj.weight"
+    diagonal = whole.diagonals[name].double()
+    change = torch.randn(diagonal.shape, generator=torch.Generator().manual_seed(0))
+    expected = 0.5 * float((diagonal * change.double().square()).sum())
+    assert whole.quadratic(name, change) == pytest.approx(expected, rel=1e-12)
+    even = torch.full_like(change, 0.1)
+    assert rows.quadratic(name, even) == pytest.approx(whole.quadratic(name, even), rel=1e-5)
+    # Both are means over the columns of one sum; squares of noise have a variance of 2.
+    spread = 0.5 * float((2 * diagonal.square()).sum().sqrt())
+    assert abs(rows.quadratic(name, change) - expected) < 4 * 2**0.5 * spread
+
+
+def test_rows_predict_what_the_diagonal_predicts(tiny: LanguageModel, sequences: Sequences) -> None:
+    whole, rows = (fisher_information(tiny, sequences, keep=keep) for keep in ("diagonal", "rows"))
+    statistics, reference = model_statistics(tiny), build_reference(tiny, sequences)
+    assignment = assign(tiny.model, parse_format("int4,block=channel,scale=absmax:float16"))
+    told, bare = (audit(tiny, assignment, reference, statistics, fisher) for fisher in (whole, rows))
+    assert bare.predicted_kl == pytest.approx(told.predicted_kl, rel=1e-5)
+    assert not any("kept by rows alone" in words for words in told.warnings)
+    assert any("heavy tails within rows were not looked for" in words for words in bare.warnings)
+    for name, bits in fisher_bits(statistics, whole, 4.0).items():
+        assert fisher_bits(statistics, rows, 4.0)[name] == pytest.approx(bits, abs=1e-4)
+
+
+def test_an_interrupted_run_of_rows_goes_on(
+    tiny: LanguageModel, sequences: Sequences, tmp_path: Path
+) -> None:
+    path = tmp_path / "rows.safetensors"
+    whole = fisher_information(tiny, sequences, batch=4, keep="rows")
+
+    def interrupt(done: int, total: int) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fisher_information(tiny, sequences, batch=4, keep="rows", resume=path, progress=interrupt)
+    with pytest.raises(ValueError, match="is of a run that keeps rows"):
+        fisher_information(tiny, sequences, batch=4, resume=path)
+    resumed = fisher_information(tiny, sequences, batch=4, keep="rows", resume=path)
+    resumed.save(path)
+    again = Fisher.load(path)
+    assert (again.tokens, again.columns) == (whole.tokens, whole.columns)
+    assert all(torch.equal(again.row_sums[k], whole.row_sums[k]) for k in whole.row_sums)
+
+
 def test_recomputed_activations_change_nothing(tiny: LanguageModel, sequences: Sequences) -> None:
     few = Sequences(sequences.tokens[:2], "few")
     plain, recomputed = (fisher_information(tiny, few, checkpointing=value) for value in (False, True))
@@ -111,6 +187,7 @@ def test_experts_and_routers_are_seen() -> None:
     found = fisher_information(experts, sequences)
     sums = {name: float(value.sum()) for name, value in found.diagonals.items()}
     assert all(value > 0 for value in sums.values()), sums
+    agree(fisher_information(experts, sequences, keep="rows"), found)
     moments = activation_moments(experts, sequences, full=True)
     name = next(name for name in moments.moments if name.endswith("gate_up_proj"))
     assert moments.moments[name].shape == (4, 16, 16)
@@ -137,6 +214,8 @@ def test_moments_are_those_of_the_inputs(tiny: LanguageModel, sequences: Sequenc
 def test_wrong_input_is_refused(tiny: LanguageModel, sequences: Sequences, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="targets must be 'sampled' or 'text', got 'drawn'"):
         fisher_information(tiny, sequences, targets="drawn")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="keep must be 'diagonal' or 'rows', got 'columns'"):
+        fisher_information(tiny, sequences, keep="columns")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="batch must be at least 1"):
         fisher_information(tiny, sequences, batch=0)
     with pytest.raises(ValueError, match="batch must be at least 1"):
@@ -145,6 +224,8 @@ def test_wrong_input_is_refused(tiny: LanguageModel, sequences: Sequences, tmp_p
     damaged.write_bytes(b"nothing of the kind")
     with pytest.raises(ValueError, match="damaged"):
         Fisher.load(damaged)
+    with pytest.raises(ValueError, match="nothing: the Fisher information holds no such tensor"):
+        Fisher({}, 1, "sampled").mean("nothing")
     other = tmp_path / "other"
     Fisher({"x": torch.zeros(2, 2)}, 3, "sampled").save(other)
     with pytest.raises(ValueError, match="belongs to another model or other targets"):
