@@ -94,7 +94,7 @@ def series_values(edges: FloatArray, coefficients: FloatArray, x: FloatArray) ->
 
 
 @kernel
-def _eighth(
+def _eighth(  # noqa: C901
     radius: float,
     a_edges: FloatArray,
     a_series: FloatArray,
