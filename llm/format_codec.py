@@ -9,6 +9,7 @@ are faster.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,9 @@ _KINDS = {
     torch.float32: np.dtype(np.float32),
     torch.float64: np.dtype(np.float64),
 }
+
+# Elements whose codes and quotients exist at once.
+_SLICE = 1 << 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,13 +131,24 @@ def quantise_on_device(format: Format, x: torch.Tensor) -> QuantisedTensor:
     blocks = _blocked(x.detach().to(kind).reshape(-1), plan.blocks)
     inside = _inside(plan.blocks, x.device)
     scales = plan.scaler.scales(_statistics(format, plan, blocks, inside))
-    codes, restored = _through(plan, nominal_size(format, tuple(x.shape)), blocks, scales)
-    flat = _unblocked(restored, plan.blocks)
+    through = _Through(plan, nominal_size(format, tuple(x.shape)), scales, x.device)
+    restored = torch.empty_like(blocks)
+    counts = torch.zeros(len(through.codepoints), dtype=torch.int64, device=x.device)
+    for part in _slices(blocks):
+        codes, restored[part] = through(blocks[part], part[0])
+        used = codes if inside is None else codes[inside[part]]
+        counts += torch.bincount(used.reshape(-1), minlength=len(counts))
     limit = torch.finfo(x.dtype).max
-    return QuantisedTensor(
-        flat.clamp(-limit, limit).to(x.dtype).reshape(x.shape),
-        *_counted(format, x, plan, scales, _unblocked(codes, plan.blocks)),
-    )
+    flat = _unblocked(restored, plan.blocks).clamp_(-limit, limit)
+    return QuantisedTensor(flat.to(x.dtype).reshape(x.shape), *_counted(format, x, plan, scales, counts))
+
+
+def _slices(blocks: torch.Tensor) -> Iterator[tuple[slice, slice]]:
+    """Parts of an array of blocks that are handled at once: codes and quotients need not exist for all of it."""
+    down = max(1, _SLICE // max(blocks.shape[1], 1))
+    for first in range(0, blocks.shape[0], down):
+        for left in range(0, blocks.shape[1], _SLICE):
+            yield slice(first, first + down), slice(left, left + _SLICE)
 
 
 def _blocked(flat: torch.Tensor, blocks: Blocks) -> torch.Tensor:
@@ -162,14 +177,28 @@ def _inside(blocks: Blocks, device: torch.device) -> torch.Tensor | None:
 
 
 def _statistics(format: Format, plan: Plan, x: torch.Tensor, inside: torch.Tensor | None) -> Statistics:
-    """Statistics of the blocks, on the host."""
+    """Statistics of the blocks, on the host, some blocks at a time."""
+    step = max(1, _SLICE // max(x.shape[1], 1))
+    found = []
+    for start in range(0, max(len(x), 1), step):
+        part = slice(start, start + step)
+        sizes = plan.blocks.sizes().reshape(-1)[part]
+        found.append(_some_statistics(format, plan, x[part], None if inside is None else inside[part], sizes))
+    if found[0].least is None:
+        return Statistics(np.concatenate([one.values for one in found]))
+    least = np.concatenate([one.least for one in found if one.least is not None])
+    return Statistics(np.concatenate([one.values for one in found]), least)
+
+
+def _some_statistics(
+    format: Format, plan: Plan, x: torch.Tensor, inside: torch.Tensor | None, sizes: np.ndarray[Any, Any]
+) -> Statistics:
     statistic = format.scale.statistic
     if statistic == "none":
         return Statistics(np.ones(len(x)))
     if statistic == "rms":
         sums = _sum_by_halves(x.double().square())
-        sizes = torch.from_numpy(plan.blocks.sizes().reshape(-1)).to(x.device)
-        return Statistics(_float64(torch.sqrt(sums / sizes)))
+        return Statistics(_float64(torch.sqrt(sums / torch.from_numpy(sizes).to(x.device))))
     if statistic == "minmax":
         low = x if inside is None else x.masked_fill(~inside, math.inf)
         high = x if inside is None else x.masked_fill(~inside, -math.inf)
@@ -196,26 +225,30 @@ def _sum_by_halves(x: torch.Tensor) -> torch.Tensor:
     return x[:, 0]
 
 
-def _through(
-    plan: Plan, size: float, x: torch.Tensor, scales: BlockScales
-) -> tuple[torch.Tensor, torch.Tensor]:
+class _Through:
     """Codes of blocked elements and what they are restored as."""
-    quantiser = quantiser_of(plan.format.element, plan.format.scale.statistic, size)
-    thresholds, codepoints = (
-        torch.tensor(table.astype(plan.codec.dtype), device=x.device)
-        for table in (quantiser.thresholds, quantiser.codepoints)
-    )
-    scale = _column(scales.scales, x)
-    offset = _column(scales.offsets, x) if scales.offsets.size else None
-    zero = _column(scales.zeros, x) if scales.zeros.size else None
-    moved = x if offset is None else x - offset
-    divided = torch.where(scale == 0, torch.zeros_like(x), moved / scale)
-    if zero is not None:
-        divided = divided + zero
-    codes = torch.bucketize(divided, thresholds)
-    points = codepoints[codes]
-    restored = scale * (points if zero is None else points - zero)
-    return codes, restored if offset is None else restored + offset
+
+    def __init__(self, plan: Plan, size: float, scales: BlockScales, device: torch.device) -> None:
+        quantiser = quantiser_of(plan.format.element, plan.format.scale.statistic, size)
+        self._thresholds, self.codepoints = (
+            torch.tensor(table.astype(plan.codec.dtype), device=device)
+            for table in (quantiser.thresholds, quantiser.codepoints)
+        )
+        self._scales = scales
+
+    def __call__(self, x: torch.Tensor, rows: slice) -> tuple[torch.Tensor, torch.Tensor]:
+        """Of some elements of some blocks."""
+        scale = _column(self._scales.scales[rows], x)
+        offset = _column(self._scales.offsets[rows], x) if self._scales.offsets.size else None
+        zero = _column(self._scales.zeros[rows], x) if self._scales.zeros.size else None
+        moved = x if offset is None else x - offset
+        divided = torch.where(scale == 0, torch.zeros_like(x), moved / scale)
+        if zero is not None:
+            divided = divided + zero
+        codes = torch.bucketize(divided, self._thresholds)
+        points = self.codepoints[codes]
+        restored = scale * (points if zero is None else points - zero)
+        return codes, restored if offset is None else restored + offset
 
 
 def _column(values: np.ndarray[Any, Any], like: torch.Tensor) -> torch.Tensor:
@@ -223,12 +256,11 @@ def _column(values: np.ndarray[Any, Any], like: torch.Tensor) -> torch.Tensor:
 
 
 def _counted(
-    format: Format, x: torch.Tensor, plan: Plan, scales: BlockScales, codes: torch.Tensor
+    format: Format, x: torch.Tensor, plan: Plan, scales: BlockScales, counts: torch.Tensor
 ) -> tuple[int, float]:
-    """Bits of everything stored, and the entropy of the codes."""
-    counts = torch.bincount(codes, minlength=1).double().cpu().numpy()
-    entropy = entropy_bits(counts / max(codes.numel(), 1))
-    same = np.broadcast_to(np.zeros((), plan.codec.code_type), (codes.numel(),))  # only counted
+    """Bits of everything stored, and the entropy of the codes, of which each was found so many times."""
+    entropy = entropy_bits(counts.double().cpu().numpy() / max(x.numel(), 1))
+    same = np.broadcast_to(np.zeros((), plan.codec.code_type), (x.numel(),))  # only counted
     stored = Encoded(
         format,
         tuple(x.shape),
@@ -241,5 +273,5 @@ def _counted(
     )
     bits = stored.bits
     if format.code == "entropy":
-        bits += math.ceil(entropy * codes.numel()) - stored.element_bits
+        bits += math.ceil(entropy * x.numel()) - stored.element_bits
     return bits, entropy

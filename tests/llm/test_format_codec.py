@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bitlaw.llm import format_codec
 from bitlaw.llm.format_codec import on_device, quantise_on_device, quantise_tensor, to_numpy
 from bitlaw.theory.formats.encoding import decode, encode
 from bitlaw.theory.formats.names import FORMAT_NAMES
@@ -70,6 +71,12 @@ def test_shapes_and_magnitudes_do_not_matter(
     format, x = parse_format(spec), tensor(shape, kind, seed, spread)
     if on_device(format, x) and torch.isfinite(x).all():
         same(spec, x)
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_slices_change_nothing(spec: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(format_codec, "_SLICE", 100)  # some slices are of blocks, others are inside of one
+    same(spec, tensor((7, 130), torch.float32, 0, 1.0))
 
 
 def test_what_torch_does_not_do_goes_through_numpy() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from bitlaw.llm import quantise
 from bitlaw.llm.format_codec import to_numpy
 from bitlaw.llm.models import LanguageModel, weight_tensors
 from bitlaw.llm.quantise import assign, model_bits, quantised
@@ -42,6 +43,16 @@ def test_records_say_what_was_done(tiny: LanguageModel) -> None:
         # The part of what was restored that lies along the weights: the rest is at right angles to them.
         assert record.gain != 1.0
         assert abs(float(((new - record.gain * old) * old).sum())) < 1e-9 * float(old.square().sum())
+
+
+def test_records_do_not_depend_on_slices(tiny: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    with quantised(tiny, assign(tiny.model, FORMAT)) as records:
+        whole = list(records)
+    monkeypatch.setattr(quantise, "_SLICE", 100)
+    with quantised(tiny, assign(tiny.model, FORMAT)) as records:
+        for one, other in zip(whole, records, strict=True):
+            for number in ("rms", "error", "gain"):
+                assert getattr(other, number) == pytest.approx(getattr(one, number), rel=1e-12)
 
 
 def test_bits_of_the_model_are_those_of_its_tensors(tiny: LanguageModel) -> None:
