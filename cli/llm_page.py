@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import UsageError
+from .llm_chart import divergence_chart, error_chart
 from .output import Block, Table
 from .report_html import details, document, files, paragraph, section, table
 
@@ -54,9 +55,11 @@ def page(record: dict[str, Any], blocks: Sequence[Block]) -> str:
     """A page that needs nothing from outside."""
     words = [paragraph(line) for block in blocks if isinstance(block, str) for line in block.splitlines()]
     tables = [block for block in blocks if isinstance(block, Table)]
+    charts = divergence_chart(record["formats"]), error_chart(record["formats"], record["tensors"])
+    audit = [_table(tables[1]), charts[0], _table(tables[0]), charts[1]]
     parts = [
         f"<header><h1>bitlaw llm report: {_plain(record['model'])}</h1>{paragraph(_LEAD, 'lead')}</header>",
-        section("audit", "Predicted and measured", *map(_table, tables[:2]), *words, paragraph(_READING)),
+        section("audit", "Predicted and measured", *words, *audit, paragraph(_READING)),
         section("tensors", "Tensors", *(details(one.title, _table(one)) for one in tables[2:])),
         files(*FILES[1:]),
     ]

@@ -108,6 +108,7 @@ def test_a_report_sets_both_sides_in_a_table_and_on_a_page(llm, tmp_path):
     assert len(record["tensors"]) == 28
     page = (tmp_path / "page" / "index.html").read_text()
     assert page.count("<table>") == 4
+    assert page.count("<svg ") == 2
     assert (tmp_path / "page" / "report.md").read_text().count("| tensor ") == 2
     assert len((tmp_path / "page" / "tensors.csv").read_text().splitlines()) == 29
     (tmp_path / "page" / "index.html").write_text("mine")
