@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from bitlaw.theory.fitting import list_tensors
+from bitlaw.theory.fitting.model_weights import list_weights, read_config, stored_tensors
 
 from .errors import UsageError
 
@@ -18,10 +16,6 @@ __all__ = ["PARTS", "ModelPlan", "read_model_plan"]
 
 PARTS = ("embedding", "decoder", "head")
 
-# Names of modules as the architectures of transformers have them.
-_TOWERS = ("vision", "visual", "image", "audio", "multi_modal_projector", "mm_projector")
-_EMBEDDINGS = ("embed_tokens", "wte", "embed_in", "word_embeddings", "tok_embeddings")
-_HEADS = ("lm_head", "embed_out", "output")
 _BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 
@@ -64,15 +58,13 @@ def read_model_plan(name: str, dtype: str = "auto") -> ModelPlan:
     ------
     UsageError
         If it is not here: a plan downloads and trains nothing.
+    FileNotFoundError, ValueError
+        As `theory.fitting.list_weights`.
     """
     folder = _folder(name)
-    config = _config(folder)
-    infos = [info for info in list_tensors(folder) if info.skipped is None]
-    weights = {
-        info.name: (_part(info.name), info.shape)
-        for info in infos
-        if len(info.shape) >= 2 and not _in_tower(info.name)
-    }
+    config = read_config(folder)
+    infos = [info for info in stored_tensors(folder).values() if info.skipped is None]
+    weights = {weight.name: (weight.part, weight.shape) for weight in list_weights(folder)}
     stored = sum(info.nbytes for info in infos)
     count = sum(math.prod(info.shape) for info in infos)
     text = config.get("text_config", config)
@@ -104,28 +96,3 @@ def _folder(name: str) -> Path:
     if not Path(name).is_dir():
         raise UsageError(f"--model {name}: there is no such folder, and a dry run downloads nothing")
     return Path(name)
-
-
-def _config(folder: Path) -> dict[str, Any]:
-    try:
-        content = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UsageError(
-            f"{folder}: the folder holds no config.json, so it is no model of transformers"
-        ) from None
-    except ValueError as error:
-        raise UsageError(f"{folder / 'config.json'}: not JSON ({error})") from None
-    if not isinstance(content, dict):
-        raise UsageError(f"{folder / 'config.json'}: not the configuration of a model")
-    return content
-
-
-def _part(name: str) -> str:
-    pieces = name.split(".")
-    if any(piece in _EMBEDDINGS for piece in pieces):
-        return "embedding"
-    return "head" if any(piece in _HEADS for piece in pieces[:-1][:2]) else "decoder"
-
-
-def _in_tower(name: str) -> bool:
-    return any(piece.startswith(tower) for piece in name.split(".") for tower in _TOWERS)

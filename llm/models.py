@@ -6,24 +6,29 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
+from ..theory.fitting.weight_names import Part, in_tower, is_bias
 from .embedded import embedded_model_folder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-__all__ = ["EMBEDDED", "LanguageModel", "WeightTensor", "load_model", "pick_device", "weight_tensors"]
+__all__ = [
+    "EMBEDDED",
+    "LanguageModel",
+    "Part",
+    "WeightTensor",
+    "load_model",
+    "locate_model",
+    "pick_device",
+    "weight_tensors",
+]
 
 EMBEDDED = "embedded"
-
-Part = Literal["embedding", "decoder", "head"]
-
-# Names of submodules that see pictures or sound, in the architectures that transformers holds.
-_TOWERS = ("vision", "visual", "image", "audio", "multi_modal_projector", "mm_projector")
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +137,7 @@ def load_model(
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    folder = _locate(name)
+    folder = locate_model(name)
     kind = _dtype(dtype)
     target = pick_device(device)
     options: dict[str, Any] = {"trust_remote_code": trust_remote_code}
@@ -161,8 +166,14 @@ def _fetched(name: str) -> Path | None:
     return None if config is None else Path(config).parent
 
 
-def _locate(name: str | os.PathLike[str]) -> str:
-    """Folder or hub id of a name."""
+def locate_model(name: str | os.PathLike[str]) -> str:
+    """Folder or hub id of a name; the embedded model is trained where it is not there yet.
+
+    Raises
+    ------
+    ValueError
+        If the name can only be a folder, and there is none, or it holds no model.
+    """
     if str(name) == EMBEDDED:
         return str(embedded_model_folder())
     path = Path(name)
@@ -192,12 +203,12 @@ def weight_tensors(model: nn.Module) -> Iterator[WeightTensor]:
     ------
     WeightTensor
         Floating parameters of two or more dimensions, in the order of the model; vision and audio towers are
-        left out, vectors (norms, biases) too.
+        left out, norms and biases too.
     """
     names: dict[int, list[str]] = {}
     parameters: dict[int, nn.Parameter] = {}
     for name, parameter in model.named_parameters(remove_duplicate=False):
-        if parameter.ndim >= 2 and parameter.is_floating_point() and not _in_tower(name):
+        if parameter.ndim >= 2 and parameter.is_floating_point() and not _left_out(name):
             names.setdefault(id(parameter), []).append(name)
             parameters[id(parameter)] = parameter
     embedding, head = _ends(model)
@@ -206,8 +217,8 @@ def weight_tensors(model: nn.Module) -> Iterator[WeightTensor]:
         yield WeightTensor(first, parameters[key], part, tuple(others))
 
 
-def _in_tower(name: str) -> bool:
-    return any(part.startswith(tower) for part in name.split(".") for tower in _TOWERS)
+def _left_out(name: str) -> bool:
+    return in_tower(name) or is_bias(name)
 
 
 def _ends(model: nn.Module) -> tuple[int, int]:

@@ -18,7 +18,14 @@ from safetensors import SafetensorError, safe_open
 
 from .tensor_info import AnyArray, TensorFileError, TensorInfo, reason_to_skip
 
-__all__ = ["dtype_codes", "iterate_safetensors", "list_safetensors", "read_header", "shard_paths"]
+__all__ = [
+    "dtype_codes",
+    "iterate_safetensors",
+    "list_safetensors",
+    "read_entry",
+    "read_header",
+    "shard_paths",
+]
 
 _PREFIX = 8  # bytes of the little-endian header length that opens every file
 
@@ -86,10 +93,11 @@ def iterate_safetensors(path: Path, infos: list[TensorInfo]) -> Iterator[tuple[s
     """Read the named tensors one after the other."""
     entries, origin = read_header(path)
     for info in infos:
-        yield info.name, _read_entry(info, entries[info.name], origin)
+        yield info.name, read_entry(info, entries[info.name], origin)
 
 
-def _read_entry(info: TensorInfo, entry: dict[str, Any], origin: int) -> AnyArray:
+def read_entry(info: TensorInfo, entry: dict[str, Any], origin: int) -> AnyArray:
+    """Read the values of one tensor, whose entry is that of the header."""
     start, end = entry["data_offsets"]
     values = np.fromfile(info.path, dtype=np.uint8, count=end - start, offset=origin + start)
     if len(values) != end - start:
