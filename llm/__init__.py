@@ -5,12 +5,14 @@ from .allocation import allocate_formats, fused_groups
 from .audit import Audit, TensorAudit, audit, model_statistics, predict_assignment
 from .divergence import Divergence, kl_per_token, measure_divergence
 from .embedded import embedded_model_folder
+from .error_structure import ErrorStructure, error_structure
 from .estimates import Estimate, clustered_mean, clustered_quantile, paired_difference, sequences_needed
 from .fisher import Fisher, fisher_information
 from .fisher_bits import fisher_bits
 from .format_codec import QuantisedTensor, quantise_tensor
 from .model_allocation import ModelAllocation, compare_measured
 from .models import LanguageModel, WeightTensor, load_model, weight_tensors
+from .quadratic import QuadraticDivergence, quadratic_divergence
 from .quantise import ModelBits, TensorRecord, assign, model_bits, quantised
 from .reference import Reference, build_reference
 from .sensitivity import Sensitivity, noise_sensitivity
@@ -23,11 +25,13 @@ __all__ = [
     "Activations",
     "Audit",
     "Divergence",
+    "ErrorStructure",
     "Estimate",
     "Fisher",
     "LanguageModel",
     "ModelAllocation",
     "ModelBits",
+    "QuadraticDivergence",
     "QuantisedTensor",
     "Reference",
     "Sensitivity",
@@ -46,6 +50,7 @@ __all__ = [
     "clustered_quantile",
     "compare_measured",
     "embedded_model_folder",
+    "error_structure",
     "fisher_bits",
     "fisher_information",
     "fused_groups",
@@ -59,6 +64,7 @@ __all__ = [
     "paired_difference",
     "predict_assignment",
     "predict_tensor",
+    "quadratic_divergence",
     "quantise_tensor",
     "quantised",
     "sequences_needed",

@@ -6,7 +6,7 @@ change J d of the logits (that of the log-probabilities differs by a constant, w
 forward-mode derivative of the model.  Several changes give all inner products a^T F b, so a change can be taken apart
 into a sum of others, cross terms included.
 
-The catch: forward mode needs attention without fused kernels and costs three to five forward passes for each change.
+The catch: forward mode needs attention without fused kernels and costs about four forward passes for each change.
 Where an operation of a model has no forward-mode derivative, a central difference of the logits takes its place.
 """
 
@@ -126,11 +126,6 @@ def quadratic_divergence(
     References
     ----------
     Martens, JMLR 21 (2020), section 5: F as the expected Hessian of the KL divergence.
-
-    Examples
-    --------
-    >>> found = quadratic_divergence(model, sequences, {"shrunken": shrunken, "noise": noise})  # doctest: +SKIP
-    >>> found.kl(), found.kl("shrunken"), found.cross("shrunken", "noise")  # doctest: +SKIP
     """
     if derivative not in (None, "forward", "difference"):
         raise ValueError(f"derivative must be 'forward' or 'difference', got {derivative!r}")
