@@ -11,7 +11,7 @@ from .errors import UsageError
 
 __all__ = ["TASKS", "add_parser"]
 
-TASKS = ("stats", "fisher", "quantise", "evaluate", "allocate", "study", "report")
+TASKS = ("stats", "fisher", "quantise", "evaluate", "allocate", "study", "figures", "report")
 
 EXAMPLES = """\
   bitlaw llm report

@@ -33,6 +33,7 @@ __all__ = [
     "ModelFigure",
     "draw_model_figures",
     "figure_studies",
+    "missing_for",
     "wants_text_fisher",
 ]
 
@@ -149,6 +150,15 @@ def _modules(names: Iterable[str]) -> dict[str, ModelFigure]:
 def wants_text_fisher(names: Iterable[str] = ()) -> bool:
     """Whether any of some figures (of all for none) shows Fisher information with the text's targets."""
     return any(getattr(module, "TEXT_FISHER", False) for module in _modules(names).values())
+
+
+def missing_for(name: str, study: ModelStudy) -> str | None:
+    """What a study lacks for a figure; None where it can be drawn."""
+    try:
+        MODEL_FIGURES[name].compute(study)
+    except NotInStudy as missing:
+        return str(missing)
+    return None
 
 
 def draw_model_figures(

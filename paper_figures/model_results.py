@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property, lru_cache
 from os import PathLike
 from pathlib import Path
@@ -26,7 +26,6 @@ __all__ = [
     "NotInStudy",
     "RunResult",
     "TensorResult",
-    "digests_of",
     "family_of",
     "missing_runs",
 ]
@@ -127,6 +126,8 @@ class ModelResults:
         How many sequences, and of how many tokens.
     runs : tuple of RunResult
         In the order in which they were done.
+    digests : dict of str to str
+        `weights`, `tokens` and `code` of the runs.
     """
 
     model: str
@@ -134,6 +135,7 @@ class ModelResults:
     sequences: int
     length: int
     runs: tuple[RunResult, ...]
+    digests: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def _uniform(self) -> dict[str, RunResult]:
@@ -195,7 +197,8 @@ class ModelResults:
         model : str, optional
             As the study names it, or the last part of its path; may be left out where the rows are of one.
         digests : mapping of str to str, optional
-            `weights`, `tokens` and `code` of the rows to take; those of the model's last row when left out.
+            `weights`, `tokens` and `code` of the rows to take, under whatever name the model has there; those of the
+            model's last row when left out.
 
         Returns
         -------
@@ -206,15 +209,16 @@ class ModelResults:
         ValueError
             If there are no rows of the model, or rows of several and none is named.
         """
-        name = _chosen(runs, model)
-        rows = [row for row in runs if row["model"] == name]
-        wanted = digests_of(rows[-1]) if digests is None else digests_of(digests)
-        rows = [row for row in rows if digests_of(row) == wanted]
-        if not rows:
-            raise ValueError(
-                f"the results hold no runs of {name} with this text, these weights and this code"
-            )
-        last = rows[-1]
+        wanted = None if digests is None else _digests(digests)
+        if wanted is not None:
+            runs = [row for row in runs if _digests(row) == wanted]
+        if wanted is None or model is not None:
+            name = _chosen(runs, model)
+            runs = [row for row in runs if row["model"] == name]
+        if not runs:
+            raise ValueError("the results hold no runs with this text, these weights and this code")
+        last = runs[-1]
+        rows = [row for row in runs if _digests(row) == _digests(last)]
         kept = {(row["specification"], row["allocation"]): row for row in rows}
         of_run: dict[str, list[TensorResult]] = {row["fingerprint"]: [] for row in kept.values()}
         for row in tensors:
@@ -224,7 +228,9 @@ class ModelResults:
             _taken(RunResult, row | {"name": row["format"], "tensors": tuple(of_run[row["fingerprint"]])})
             for row in map(dict, kept.values())
         )
-        return cls(last["model"], last["text"], last["sequences"], last["length"], tuple(found))
+        return cls(
+            last["model"], last["text"], last["sequences"], last["length"], tuple(found), _digests(last)
+        )
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write as JSON."""
@@ -265,7 +271,7 @@ def family_of(format: Format) -> str:
     return f"{format.block} scale" if format.block in ("channel", "tensor") else "block scale"
 
 
-def digests_of(row: Mapping[str, Any]) -> dict[str, str]:
+def _digests(row: Mapping[str, Any]) -> dict[str, str]:
     """What the runs of one set of results share."""
     return {name: row[name] for name in ("weights", "tokens", "code")}
 
@@ -288,7 +294,7 @@ def _chosen(runs: Sequence[Mapping[str, Any]], model: str | None) -> str:
 
 def _taken(kind: Any, row: Mapping[str, Any]) -> Any:
     """A dataclass from those columns of a row that it has."""
-    return kind(**{field.name: row[field.name] for field in fields(kind)})
+    return kind(**{one.name: row[one.name] for one in fields(kind)})
 
 
 @lru_cache(maxsize=1024)

@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from .model_results import ModelResults, digests_of
+from .model_results import ModelResults
 
 if TYPE_CHECKING:
     from bitlaw.llm import Fisher, TensorStatistics
@@ -72,14 +72,14 @@ class ModelStudy:
         model: str | None = None,
         digests: Mapping[str, str] | None = None,
     ) -> ModelStudy:
-        """Read a study's results file and work folder; the model itself is not loaded.
+        """Read a study's results and work folder; the model itself is not loaded.
 
         Parameters
         ----------
         results : path
-            SQLite file of a study.
+            SQLite file of a study, or what `ModelResults.save` wrote (ending .json).
         work : path, optional
-            Its work folder; without it figures of weights and Fisher information cannot be computed.
+            The study's work folder; figures of weights and Fisher information cannot be computed without.
         model, digests : optional
             As for `ModelResults.from_rows`.
 
@@ -97,14 +97,25 @@ class ModelStudy:
             raise ValueError(f"{results}: there is no such file")
         if work is not None and not Path(work).is_dir():
             raise ValueError(f"{work}: there is no such folder")
+        found = _read(Path(results), model, digests)
+        if work is None:
+            return cls(found)
         from bitlaw.llm.study_parts import open_parts
-        from bitlaw.llm.study_results import Results
 
-        with Results(results) as file:
-            rows, tensors = file.rows(), file.rows("tensors")
-        try:
-            found = ModelResults.from_rows(rows, tensors, model, digests)
-        except ValueError as error:
-            raise ValueError(f"{results}: {error}") from error
-        told = digests or digests_of([row for row in rows if row["model"] == found.model][-1])
-        return cls(found, None if work is None else open_parts(work, digests_of(told)))
+        return cls(found, open_parts(work, found.digests))
+
+
+def _read(path: Path, model: str | None, digests: Mapping[str, str] | None) -> ModelResults:
+    if path.suffix == ".json":
+        found = ModelResults.load(path)
+        if model not in (None, found.model, Path(found.model).name):
+            raise ValueError(f"{path}: the results are of {found.model}, not of {model!r}")
+        return found
+    from bitlaw.llm.study_results import Results
+
+    with Results(path) as file:
+        rows, tensors = file.rows(), file.rows("tensors")
+    try:
+        return ModelResults.from_rows(rows, tensors, model, digests)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error

@@ -263,7 +263,7 @@ def test_rows_of_older_code_or_another_text_are_left_out() -> None:
     assert [(run.name, found.text) for run in found.runs] == [("q4_0", "standard"), ("nf4", "standard")]
     old = ModelResults.from_rows(rows, [], digests={"weights": "w", "tokens": "t", "code": "old"})
     assert [run.name for run in old.runs] == ["nf4"]
-    with pytest.raises(ValueError, match="no runs of m with this text"):
+    with pytest.raises(ValueError, match="no runs with this text"):
         ModelResults.from_rows(rows, [], digests={"weights": "w", "tokens": "none", "code": "c"})
 
 
