@@ -43,3 +43,15 @@ class Histogram:
     def density(self) -> FloatArray:
         """Share of the elements in each cell over its width, comparable to the `pdf` of a law of rms 1."""
         return np.asarray(self.counts / (self.elements * np.diff(self.edges)))
+
+    def beyond(self, magnitude: float) -> float:
+        """Share of the elements whose magnitude is larger, taken as evenly spread within a cell.
+
+        Parameters
+        ----------
+        magnitude : float
+            In units of the rms, from 0 to 10 less the width of a cell.
+        """
+        below = np.concatenate([[0], np.cumsum(self.counts)])
+        inner = np.interp([magnitude, -magnitude], self.edges, below)
+        return float(1 - (inner[0] - inner[1]) / self.elements)

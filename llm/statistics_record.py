@@ -50,8 +50,9 @@ def _or_none(value: float) -> float | None:
 
 def _fit_record(fit: FamilyFit) -> dict[str, Any]:
     record = {field.name: getattr(fit, field.name) for field in fields(FamilyFit)}
-    return record | {"source": [source_name(fit.source), fit.source.std]}
+    return record | {"source": {"name": source_name(fit.source), "std": float(fit.source.std)}}
 
 
 def _read_fit(record: dict[str, Any]) -> FamilyFit:
-    return FamilyFit(**record | {"source": parse_source(*record["source"])})
+    source = parse_source(record["source"]["name"], record["source"]["std"])
+    return FamilyFit(**record | {"source": source})

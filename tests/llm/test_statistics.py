@@ -112,6 +112,9 @@ def test_the_histogram_has_the_density_of_its_law() -> None:
     expected = Normal().pdf(centres)
     error = 5 * np.sqrt(expected / (found.elements * np.diff(found.edges))) + 2e-3
     assert np.all(np.abs(found.density - expected) < error)
+    # A cell is a tenth of the rms wide, and the share beyond 2 a twentieth of all.
+    assert found.beyond(2.0) == pytest.approx(2 * (1 - Normal().cdf(2.0)), abs=1e-3)
+    assert found.beyond(0.0) == 1.0
 
 
 def test_every_family_is_fitted_to_rows_and_to_the_whole() -> None:
