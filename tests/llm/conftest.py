@@ -11,7 +11,10 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 from bitlaw.llm.embedded import Recipe, embedded_model_folder
 from bitlaw.llm.models import LanguageModel, load_model
+from bitlaw.llm.study import Outcome
 from bitlaw.llm.text import Sequences, token_sequences
+
+from .studies import carry_out, small
 
 RECIPE = Recipe(
     vocabulary=300, hidden=32, layers=2, heads=2, key_value_heads=1, context=64, steps=2, batch=2, sequence=16
@@ -31,3 +34,12 @@ def tiny(tiny_folder: Path) -> LanguageModel:
 @pytest.fixture(scope="session")
 def sequences(tiny: LanguageModel) -> Sequences:
     return token_sequences("standard", tiny.tokenizer, length=24, count=10)
+
+
+@pytest.fixture(scope="session")
+def finished(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a study that went through."""
+    folder = tmp_path_factory.mktemp("study")
+    outcome, rows = carry_out(small(tiny_folder), folder)
+    assert (outcome, len(rows)) == (Outcome(3, 0, ()), 3)
+    return folder
