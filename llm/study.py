@@ -25,6 +25,7 @@ from typing import Any
 from .allocation import allocate_formats, fused_groups
 from .audit import audit
 from .audit_record import run_row, tensor_rows
+from .published_allocation import published_allocation
 from .quantise import Assignment, assign
 from .study_config import Run, Study
 from .study_results import Results
@@ -227,6 +228,11 @@ def _assignment(run: Run, parts: Parts) -> tuple[Assignment, list[str]]:
     if asked.bits is None:
         (format,) = run.formats
         return assign(parts.language_model.model, format, parts=asked.parts, ends=asked.ends), []
+    if asked.rule == "published":
+        by_rule = published_allocation(
+            parts.statistics, parts.fisher, run.formats, asked.bits, parts=asked.parts
+        )
+        return by_rule, []
     names = [name for name, found in parts.statistics.items() if found.part in asked.parts]
     chosen = allocate_formats(
         parts.statistics,

@@ -28,7 +28,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from ..theory.formats.format import Format
 from ..theory.formats.spec import parse_format
@@ -43,8 +43,9 @@ _TABLES: dict[str, tuple[str, ...]] = {
     "text": ("source", "sequences", "length"),
     "fisher": ("targets",),
     "run": ("device", "dtype", "batch", "seed"),
-    "allocation": ("name", "parts", "ends", "bits", "fused"),
+    "allocation": ("name", "parts", "ends", "bits", "fused", "rule"),
 }
+_RULES = ("least", "published")
 _DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
@@ -63,6 +64,8 @@ class Allocation:
         A budget for each weight of the parts: every tensor gets the format of the study that is best for it.
     fused : bool
         Whether projections that are merged when a model is served share a format.
+    rule : {"least", "published"}
+        How a budget is spent: at the least predicted KL divergence, or as `fisher_bits` has it.
     """
 
     name: str = "decoder"
@@ -70,12 +73,15 @@ class Allocation:
     ends: Format | None = None
     bits: float | None = None
     fused: bool = False
+    rule: Literal["least", "published"] = "least"
 
     def __post_init__(self) -> None:
         if self.bits is not None and self.ends is not None:
             raise ValueError("bits and ends cannot both decide formats")
         if self.bits is None and self.fused:
             raise ValueError("fused is of no use without bits: one format goes to all tensors")
+        if self.rule == "published" and (self.bits is None or self.fused):
+            raise ValueError("the published rule needs bits, and knows no fused tensors")
 
     def identity(self) -> dict[str, Any]:
         """What decides the numbers; the name does not."""
@@ -84,6 +90,7 @@ class Allocation:
             "ends": None if self.ends is None else str(self.ends),
             "bits": self.bits,
             "fused": self.fused,
+            "rule": self.rule,
         }
 
 
@@ -227,8 +234,9 @@ def _allocation(table: dict[str, Any], index: int) -> Allocation:
         raise ValueError(f"{where}.fused must be true or false, got {fused!r}")
     name = _string(table, f"{where}.name", "+".join(parts) + (f" at {bits:g} bits" if bits else ""))
     asked = _format(ends, f"{where}.ends") if ends else None
+    rule = _choice(table, f"{where}.rule", "least", _RULES)
     try:
-        return Allocation(name, cast(tuple[Part, ...], parts), asked, bits, fused)
+        return Allocation(name, cast(tuple[Part, ...], parts), asked, bits, fused, cast(Any, rule))
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from None
 

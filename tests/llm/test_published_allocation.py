@@ -1,0 +1,98 @@
+"""The published rule gives formats by their widths, and a study can spend a budget by it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bitlaw.llm.audit import model_statistics
+from bitlaw.llm.fisher import Fisher, fisher_information
+from bitlaw.llm.fisher_bits import fisher_bits
+from bitlaw.llm.models import LanguageModel
+from bitlaw.llm.published_allocation import published_allocation
+from bitlaw.llm.study import run_study
+from bitlaw.llm.study_config import Allocation, Study, read_study
+from bitlaw.llm.study_results import Results
+from bitlaw.llm.tensor_prediction import predict_tensor
+from bitlaw.llm.text import Sequences
+from bitlaw.llm.workload import Workload
+from bitlaw.theory import parse_format
+
+# Channel scales of tensors with rows of 32 and 48 elements: their bits are not whole.
+FORMATS = {f"int{width}": f"int{width},block=channel,scale=absmax:float16" for width in (2, 3, 4, 6)}
+CANDIDATES = [parse_format(text) for text in FORMATS.values()]
+
+
+@pytest.fixture(scope="module")
+def fisher(tiny: LanguageModel, sequences: Sequences) -> Fisher:
+    return fisher_information(tiny, sequences)
+
+
+def test_formats_are_those_whose_widths_the_rule_rounds_to(tiny: LanguageModel, fisher: Fisher) -> None:
+    known = {name: found for name, found in model_statistics(tiny).items() if found.part == "decoder"}
+    elements = sum(found.elements for found in known.values())
+    widths = {
+        sum(predict_tensor(format, found).bits * found.elements for found in known.values()) / elements: str(
+            format
+        )
+        for format in CANDIDATES
+    }
+    by_rule = fisher_bits(known, fisher, 4.5, widths=widths)
+    expected = {name: min(widths, key=lambda width: abs(width - bits)) for name, bits in by_rule.items()}
+    found = published_allocation(model_statistics(tiny), fisher, CANDIDATES, 4.5)
+    assert {name: str(format) for name, format in found.items()} == {
+        name: widths[width] for name, width in expected.items()
+    }
+    assert len(set(found.values())) > 1
+
+
+def test_a_budget_below_all_widths_is_refused(tiny: LanguageModel, fisher: Fisher) -> None:
+    with pytest.raises(ValueError, match=r"mean_bits must be at least the smallest width, 2\.\d+, got 2"):
+        published_allocation(model_statistics(tiny), fisher, CANDIDATES, 2.0)
+    with pytest.raises(ValueError, match="statistics must hold at least one tensor"):
+        published_allocation({}, fisher, CANDIDATES, 4.0)
+    with pytest.raises(ValueError, match="widths must not be empty"):
+        published_allocation(model_statistics(tiny), fisher, [], 4.0)
+
+
+def test_a_study_spends_a_budget_by_either_rule(tiny_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "sweep.toml").write_text(
+        f"models = [{json.dumps(str(tiny_folder))}]\nformats = {json.dumps(list(FORMATS.values()))}\n"
+        "[text]\nsequences = 6\nlength = 24\n[run]\nbatch = 3\n"
+        '[[allocation]]\nname = "exact"\nbits = 4.5\n'
+        '[[allocation]]\nname = "rule"\nbits = 4.5\nrule = "published"\n'
+    )
+    study = read_study(tmp_path / "sweep.toml")
+    assert [allocation.rule for allocation in study.allocations] == ["least", "published"]
+    with Results(tmp_path / "r.sqlite") as results:
+        outcome = run_study(study, results, tmp_path / "work")
+        rows = {row["allocation"]: row for row in results.rows()}
+        tensors = results.rows("tensors")
+    assert (outcome.done, outcome.failures) == (2, ())
+    assert rows["exact"]["predicted_kl"] <= rows["rule"]["predicted_kl"]
+    assert 4 < rows["rule"]["bits"] <= 4.5
+    chosen = {row["format"] for row in tensors if row["fingerprint"] == rows["rule"]["fingerprint"]}
+    assert 1 < len(chosen) <= len(FORMATS)
+
+
+def test_a_rule_that_means_nothing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="the published rule needs bits"):
+        Allocation(rule="published")
+    with pytest.raises(ValueError, match="knows no fused tensors"):
+        Allocation(bits=4.0, fused=True, rule="published")
+    path = tmp_path / "x.toml"
+    path.write_text(
+        'models = ["m"]\nformats = ["nf4"]\n[[allocation]]\nname = "a"\nbits = 4\nrule = "best"\n'
+    )
+    with pytest.raises(
+        ValueError, match=r"allocation\[0\]\.rule must be one of least, published, got 'best'"
+    ):
+        read_study(path)
+
+
+def test_the_rule_is_part_of_what_a_run_is() -> None:
+    one, other = Allocation(bits=4.0), Allocation(bits=4.0, rule="published")
+    assert one.identity() != other.identity()
+    assert len(Study(("m",), {}, (one, other), Workload()).runs("m")) == 2
