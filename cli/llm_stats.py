@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from bitlaw.theory.formats import Format
@@ -12,9 +13,12 @@ from bitlaw.theory.source_names import source_name
 from .arguments import subparser
 from .llm_options import PARTS, add_model_options, formats_of, needs_llm, steps
 from .llm_plan import Work, dry_run
-from .output import Block, Table, json_text, number, show
+from .llm_stats_tables import TAILS, stats_blocks, summary
+from .output import json_text, show
 
 if TYPE_CHECKING:
+    import torch
+
     from bitlaw.llm.models import WeightTensor
     from bitlaw.llm.statistics import TensorStatistics
     from bitlaw.theory import Source
@@ -24,13 +28,21 @@ __all__ = ["add_parser", "run"]
 EXAMPLES = """\
   bitlaw llm stats
       moments and laws of the embedded model's tensors
-  bitlaw llm stats --model ./llama --formats nf4 mxfp4 --json
-      with R predicted and measured"""
+  bitlaw llm stats --model ./llama --formats nf4 mxfp4
+      with R predicted and measured
+  bitlaw llm stats --model ./encoder --details
+      also tails, fits of every family, channels and block maxima"""
+
+# Elements turned to float64 at once.
+_SLICE = 1 << 22
 
 _DESCRIPTION = """\
 Moments of every matrix, how far its rows differ in strength (in octaves), its largest element, and the law that
 fits best: of all elements together, and of elements over their row's root mean square. With --formats, the
-relative error R that follows for each tensor, beside the measured one."""
+relative error R that follows for each tensor, beside the measured one.
+
+Safetensors are read tensor by tensor: no model is built, so any architecture will do, and a model may be larger than
+the memory."""
 
 
 def add_parser(tasks: Any) -> None:
@@ -41,6 +53,11 @@ def add_parser(tasks: Any) -> None:
     parser.add_argument(
         "--formats", nargs="+", default=[], metavar="FORMAT", help="also predict and measure R"
     )
+    parser.add_argument(
+        "--details",
+        action="store_true",
+        help="also tails, fits of every family, channels and blocks (JSON always has them)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -49,35 +66,75 @@ def run(args: argparse.Namespace) -> int:
     if args.dry_run:
         return dry_run(args, Work(), formats, PARTS)
     needs_llm(args)
-    from bitlaw.llm.models import load_model, weight_tensors
+    from bitlaw.llm.models import pick_device
     from bitlaw.llm.statistics import tensor_statistics
 
-    language_model = load_model(args.model, device=args.device, dtype=args.dtype)
-    tensors = list(weight_tensors(language_model.model))
+    device = pick_device(args.device)
+    count, tensors = _tensors(args)
     rows = []
     with steps() as step:
-        for k, tensor in enumerate(tensors):
+        for tensor in tensors:
             found = tensor_statistics(tensor)
-            rows.append(_row(found) | {"formats": _errors(tensor, found, formats)})
-            step("tensors", k + 1, len(tensors))
-    show([json_text({"model": args.model, "tensors": rows}).rstrip("\n")] if args.json else _blocks(rows))
+            rows.append(
+                _row(found, full=args.details or args.json)
+                | {"formats": _errors(tensor, found, formats, device)}
+            )
+            del tensor  # the next one is read when this one has gone
+            step("tensors", len(rows), count)
+    if args.json:
+        content = {"model": args.model, "tensors": rows, "formats": summary(rows)}
+        show([json_text(content).rstrip("\n")])
+    else:
+        show(stats_blocks(rows, details=args.details))
     return 0
 
 
-def _row(found: TensorStatistics) -> dict[str, Any]:
-    return {
-        "name": found.name,
-        "part": found.part,
-        "shape": list(found.shape),
-        "mean": found.mean,
-        "rms": found.rms,
-        "kurtosis": None if found.kurtosis != found.kurtosis else found.kurtosis,
-        "largest": found.largest,
+def _tensors(args: argparse.Namespace) -> tuple[int, Iterator[WeightTensor]]:
+    """How many tensors there are, and one after the other, in the type that was asked for.
+
+    Safetensors are streamed; a model in other files is built by transformers.
+    """
+    from bitlaw.llm.models import load_model, weight_tensors
+    from bitlaw.llm.weight_files import fetch_weights, load_weight
+    from bitlaw.theory.fitting import list_weights
+
+    folder = fetch_weights(args.model)
+    if any(folder.glob("*.safetensors*")) or not any(folder.glob("*.bin")):
+        weights = list_weights(folder, compare_ties=True)
+        return len(weights), (_as_type(load_weight(weight), args.dtype) for weight in weights)
+    tensors = list(weight_tensors(load_model(args.model, device="cpu", dtype=args.dtype).model))
+    return len(tensors), iter(tensors)
+
+
+def _as_type(tensor: WeightTensor, dtype: str) -> WeightTensor:
+    if dtype != "auto":
+        import torch
+
+        tensor.parameter.data = tensor.parameter.data.to(getattr(torch, dtype))
+    return tensor
+
+
+def _row(found: TensorStatistics, *, full: bool) -> dict[str, Any]:
+    """Plain values of one tensor; expected block maxima, which take longest, only where they are shown."""
+    from bitlaw.llm.statistics_record import statistics_record
+
+    record = statistics_record(found)
+    for size, block in record["blocks"].items() if full else ():
+        block["expected"] = found.expected_maximum(int(size))
+    histogram = found.histogram
+    return record | {
         "row_spread": found.row_spread,
-        "block_maxima": {str(size): value for size, value in found.block_maxima.items()},
         "law": _law(found.law),
         "row_law": _law(found.row_law),
+        "histogram": {"edges": histogram.edges.tolist(), "counts": histogram.counts.tolist()},
+        "tails": [_tail(found, magnitude) for magnitude in TAILS],
     }
+
+
+def _tail(found: TensorStatistics, magnitude: float) -> dict[str, float]:
+    """Share of elements beyond some multiples of their row's rms, and what the law has there."""
+    law = 2 * float(found.row_law.cdf(-magnitude))
+    return {"beyond": magnitude, "share": found.histogram.beyond(magnitude), "law": law}
 
 
 def _law(source: Source) -> dict[str, Any]:
@@ -85,72 +142,38 @@ def _law(source: Source) -> dict[str, Any]:
 
 
 def _errors(
-    tensor: WeightTensor, found: TensorStatistics, formats: Mapping[str, Format]
+    tensor: WeightTensor, found: TensorStatistics, formats: Mapping[str, Format], device: torch.device
 ) -> list[dict[str, Any]]:
     """Predicted and measured R and bits of one tensor in each format."""
     from bitlaw.llm.format_codec import quantise_tensor
     from bitlaw.llm.tensor_prediction import predict_tensor
 
     rows = []
+    weights = tensor.parameter.detach().to(device)
     for name, format in formats.items():
         predicted = predict_tensor(format, found)
-        weights = tensor.parameter.detach()
         try:
             stored = quantise_tensor(format, weights)
         except (ValueError, TypeError) as error:
             raise ValueError(f"{tensor.name}: {error}") from error
-        change = (stored.restored.double() - weights.double()).square().mean().sqrt()
+        change = _rms_change(weights, stored.restored)
         rows.append(
             {
                 "format": name,
                 "bits": stored.bits / weights.numel(),
                 "predicted_bits": predicted.bits,
-                "r": float(change) / found.rms if found.rms else 0.0,
+                "r": change / found.rms if found.rms else 0.0,
                 "predicted_r": predicted.R,
             }
         )
     return rows
 
 
-def _blocks(rows: list[dict[str, Any]]) -> list[Block]:
-    columns = (
-        "tensor",
-        "part",
-        "shape",
-        "rms",
-        "kurtosis",
-        "largest/rms",
-        "row spread",
-        "law",
-        "law within rows",
-    )
-    lines = [
-        (
-            row["name"],
-            row["part"],
-            "x".join(map(str, row["shape"])),
-            number(row["rms"], 4),
-            number(row["kurtosis"], 4),
-            number(row["largest"] / row["rms"], 4) if row["rms"] else "-",
-            number(row["row_spread"], 3),
-            _short(row["law"]),
-            _short(row["row_law"]),
-        )
-        for row in rows
-    ]
-    blocks: list[Block] = [Table(columns, lines, left=("tensor", "part", "shape", "law", "law within rows"))]
-    for k, told in enumerate(rows[0]["formats"] if rows else []):
-        errors = [(row["name"], *_pair(row["formats"][k])) for row in rows]
-        titles = ("tensor", "bits", "R predicted", "R", "R / predicted")
-        blocks.append(Table(titles, errors, left=("tensor",), title=told["format"]))
-    return blocks
-
-
-def _pair(one: dict[str, Any]) -> tuple[str, ...]:
-    ratio = number(one["r"] / one["predicted_r"], 4) if one["predicted_r"] else "-"
-    return number(one["bits"], 4), number(one["predicted_r"], 4), number(one["r"], 4), ratio
-
-
-def _short(law: dict[str, Any]) -> str:
-    name, colon, shape = law["name"].partition(":")
-    return f"{name} {number(float(shape), 3)}" if colon else name
+def _rms_change(weights: torch.Tensor, restored: torch.Tensor) -> float:
+    """Root mean square of the change, summed in float64, a slice at a time."""
+    total = 0.0
+    before, after = weights.reshape(-1), restored.reshape(-1)
+    for start in range(0, len(before), _SLICE):
+        one, other = (values[start : start + _SLICE].double() for values in (before, after))
+        total += float((other - one).square().sum())
+    return math.sqrt(total / len(before))

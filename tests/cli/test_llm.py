@@ -232,7 +232,8 @@ def test_faults_of_model_and_text_are_named(llm, bitlaw, workspace):
     assert "holds no config.json" in bitlaw("llm", "stats", "--model", "empty").err
     assert "holds no config.json" in bitlaw("llm", "stats", "--model", "empty", "--dry-run").err
     (workspace / "empty" / "config.json").write_text('{"model_type": "nonesuch"}')
-    assert "not a causal language model" in bitlaw("llm", "stats", "--model", "./empty").err
+    assert "not a causal language model" in bitlaw("llm", "report", "--model", "./empty").err
+    assert "holds no .safetensors file" in bitlaw("llm", "stats", "--model", "./empty").err
 
 
 def test_missing_torch_is_told(llm, monkeypatch):
