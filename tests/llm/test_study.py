@@ -186,10 +186,18 @@ def test_shared_parts_that_cannot_be_kept_are_told(
 
 def test_runs_are_spread_over_two_workers(finished: Path, tiny_folder: Path, tmp_path: Path) -> None:
     distributed = pytest.importorskip("distributed")
+
+    def agree(fingerprint: str) -> None:  # sources may be edited while tests run
+        from bitlaw.llm import workload
+
+        workload.code_fingerprint = lambda: fingerprint  # type: ignore[assignment, misc]
+
     cluster = distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, memory_limit=0
     )
     with cluster:
+        with distributed.Client(cluster, set_as_default=False) as client:
+            client.run(agree, code_fingerprint())
         outcome, rows = carry_out(small(tiny_folder), tmp_path, cluster=cluster.scheduler_address)
     assert outcome == Outcome(3, 0, ())
     with Results(finished / "results.sqlite") as results:
