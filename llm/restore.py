@@ -12,7 +12,6 @@ does no harm.  One that is overwritten in place does: a digest of the bytes tell
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -20,11 +19,12 @@ from functools import cached_property
 from io import BufferedReader
 from math import prod
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from ..theory.fitting.safetensors_files import read_header, shard_paths
-from ..theory.fitting.tensor_info import TensorFileError
+from ..theory.fitting.model_weights import StoredWeight, list_weights
+from ..theory.fitting.safetensors_files import read_header
 from .models import LanguageModel, WeightTensor
 
 __all__ = ["Keeper", "kept_weights"]
@@ -32,36 +32,18 @@ __all__ = ["Keeper", "kept_weights"]
 # Bytes of a file that are read at once.
 _SLICE = 1 << 24
 
-_KINDS = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+_KINDS = {kind: getattr(torch, kind) for kind in ("float64", "float32", "float16", "bfloat16")}
 _BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
-
-# Matrices of one expert as files name them, and where transformers puts them in the tensor of all experts.
-_EXPERT = re.compile(r"(.+)\.[^.]+\.experts\.(\d+)\.(w1|w2|w3|gate_proj|up_proj|down_proj)\.weight")
-_EXPERTS = re.compile(r"(.+)\.[^.]+\.experts\.(gate_up_proj|down_proj)")
-_ROLES = {"w1": "gate", "gate_proj": "gate", "w3": "up", "up_proj": "up", "w2": "down", "down_proj": "down"}
-_MERGED = {"gate_up_proj": ("gate", "up"), "down_proj": ("down",)}
-
-
-@dataclass(frozen=True)
-class _Stored:
-    """Where a file holds a tensor."""
-
-    path: Path
-    start: int
-    kind: torch.dtype
-    shape: tuple[int, ...]
-
-    @property
-    def elements(self) -> int:
-        return prod(self.shape)
 
 
 @dataclass(frozen=True)
 class _Piece:
     """Elements of a parameter, flat and contiguous, and where a file holds them."""
 
-    stored: _Stored
-    first: int
+    path: Path
+    start: int
+    kind: torch.dtype
+    elements: int
 
 
 class Keeper:
@@ -142,113 +124,89 @@ class _Files:
     def __init__(self, folder: Path | None, stack: ExitStack) -> None:
         self.folder = folder
         self._streams: dict[Path, BufferedReader] = {}
+        self._headers: dict[Path, tuple[dict[str, Any], int]] = {}
         self._stack = stack
 
     @cached_property
-    def _entries(self) -> dict[str, _Stored]:
-        """All tensors of the folder by name; none where it cannot be read."""
-        found: dict[str, _Stored] = {}
-        try:
-            for path in [] if self.folder is None else shard_paths(self.folder):
-                self._streams[path] = self._stack.enter_context(path.open("rb"))
-                entries, origin = read_header(path)
-                for name, entry in entries.items():
-                    if entry["dtype"] in _KINDS:
-                        start = origin + entry["data_offsets"][0]
-                        found[name] = _Stored(path, start, _KINDS[entry["dtype"]], tuple(entry["shape"]))
-        except (OSError, TensorFileError):
+    def _weights(self) -> dict[str, StoredWeight]:
+        """Matrices of the model on file by name; none where the folder cannot be read."""
+        if self.folder is None:
             return {}
-        return found
-
-    @cached_property
-    def _experts(self) -> dict[tuple[str, str, int], _Stored]:
-        """Matrices of single experts by layer, role and number."""
-        found = {}
-        for name, stored in self._entries.items():
-            if match := _EXPERT.fullmatch(name):
-                found[match[1], _ROLES[match[3]], int(match[2])] = stored
-        return found
+        try:
+            weights = list_weights(self.folder)
+            for path in {info.path for weight in weights for info in weight.pieces}:
+                self._streams[path] = self._stack.enter_context(path.open("rb"))
+                self._headers[path] = read_header(path)
+        except (OSError, ValueError):
+            return {}
+        return {name: weight for weight in weights for name in (weight.name, *weight.tied)}
 
     def pieces(self, tensor: WeightTensor) -> list[_Piece]:
         """Where the files seem to hold a tensor, by names and shapes; empty where they do not."""
-        shape = tuple(tensor.parameter.shape)
-        if not tensor.parameter.is_contiguous():
-            return []
         for name in (tensor.name, *tensor.tied):
-            stored = self._entries.get(name) or self._by_ending(name)
-            if stored is not None and stored.shape == shape:
-                return [_Piece(stored, 0)]
-        return self._merged(tensor.name, shape)
+            weight = self._weights.get(name) or self._by_ending(name)
+            fits = weight is not None and weight.shape == tuple(tensor.parameter.shape)
+            if weight is not None and fits and tensor.parameter.is_contiguous():
+                return self._pieces(weight)
+        return []
 
-    def _by_ending(self, name: str) -> _Stored | None:
-        """The one tensor whose name is this one with or without a prefix."""
+    def _pieces(self, weight: StoredWeight) -> list[_Piece]:
+        found = []
+        for info in weight.pieces:
+            entries, origin = self._headers[info.path]
+            entry = entries.get(info.name)
+            if entry is None or info.dtype not in _KINDS:
+                return []
+            start = origin + entry["data_offsets"][0]
+            found.append(_Piece(info.path, start, _KINDS[info.dtype], prod(info.shape)))
+        return found if sum(piece.elements for piece in found) == prod(weight.shape) else []
+
+    def _by_ending(self, name: str) -> StoredWeight | None:
+        """The one matrix whose name is this one with or without a prefix."""
         found = [
-            stored
-            for other, stored in self._entries.items()
+            weight
+            for other, weight in self._weights.items()
             if other.endswith(f".{name}") or name.endswith(f".{other}")
         ]
         return found[0] if len(found) == 1 else None
 
-    def _merged(self, name: str, shape: tuple[int, ...]) -> list[_Piece]:
-        """Pieces of a tensor of all experts that files hold one by one."""
-        match = _EXPERTS.fullmatch(name)
-        if match is None or len(shape) != 3:
-            return []
-        roles = _MERGED[match[2]]
-        expected = (shape[1] // len(roles), shape[2])
-        pieces = []
-        for number in range(shape[0]):
-            for role in roles:
-                stored = self._experts.get((match[1], role, number))
-                if stored is None or stored.shape != expected:
-                    return []
-                pieces.append(_Piece(stored, len(pieces) * prod(expected)))
-        return pieces if len(pieces) * prod(expected) == prod(shape) else []
-
     def digest_if_equal(self, pieces: Iterable[_Piece], values: torch.Tensor) -> bytes | None:
         """Digest of the bytes on file, if they are these values bit for bit; None if not."""
-        digest = hashlib.sha1(usedforsecurity=False)
-        flat = values.view(-1)
+        digest, flat = hashlib.sha1(usedforsecurity=False), values.view(-1)
         try:
-            for piece in pieces:
-                for first, raw in self._slices(piece):
-                    part = _converted(raw, piece, values.dtype)
-                    if not _same_bits(part, flat[first : first + len(part)].cpu()):
-                        return None
-                    digest.update(raw)
+            for first, raw, kind in self._slices(pieces):
+                part = torch.frombuffer(raw, dtype=kind).to(values.dtype)
+                if not _same_bits(part, flat[first : first + len(part)].cpu()):
+                    return None
+                digest.update(raw)
         except OSError:
             return None
         return digest.digest()
 
     def read_back(self, pieces: Iterable[_Piece], expected: bytes, values: torch.Tensor) -> bool:
         """Overwrite values by those on file; whether these are the bytes of that digest."""
-        digest = hashlib.sha1(usedforsecurity=False)
-        flat = values.view(-1)
+        digest, flat = hashlib.sha1(usedforsecurity=False), values.view(-1)
         try:
-            for piece in pieces:
-                for first, raw in self._slices(piece):
-                    part = _converted(raw, piece, values.dtype)
-                    flat[first : first + len(part)].copy_(part)
-                    digest.update(raw)
+            for first, raw, kind in self._slices(pieces):
+                part = torch.frombuffer(raw, dtype=kind).to(values.dtype)
+                flat[first : first + len(part)].copy_(part)
+                digest.update(raw)
         except OSError:
             return False
         return digest.digest() == expected
 
-    def _slices(self, piece: _Piece) -> Iterator[tuple[int, bytearray]]:
-        """First element in the parameter, and bytes, of one slice after the other."""
-        stored = piece.stored
-        stream, step = self._streams[stored.path], _SLICE // stored.kind.itemsize
-        for first in range(0, stored.elements, step):
-            count = min(step, stored.elements - first)
-            raw = bytearray(count * stored.kind.itemsize)
-            stream.seek(stored.start + first * stored.kind.itemsize)
-            if stream.readinto(raw) != len(raw):
-                raise OSError(f"{stored.path}: the file has become shorter")
-            yield piece.first + first, raw
-
-
-def _converted(raw: bytearray, piece: _Piece, kind: torch.dtype) -> torch.Tensor:
-    return torch.frombuffer(raw, dtype=piece.stored.kind).to(kind)
+    def _slices(self, pieces: Iterable[_Piece]) -> Iterator[tuple[int, bytearray, torch.dtype]]:
+        """First element in the parameter, bytes and their type, of one slice after the other."""
+        first = 0
+        for piece in pieces:
+            stream, step = self._streams[piece.path], max(1, _SLICE // piece.kind.itemsize)
+            stream.seek(piece.start)
+            for done in range(0, piece.elements, step):
+                raw = bytearray(min(step, piece.elements - done) * piece.kind.itemsize)
+                if stream.readinto(raw) != len(raw):
+                    raise OSError(f"{piece.path}: the file has become shorter")
+                yield first + done, raw, piece.kind
+            first += piece.elements
 
 
 def _same_bits(a: torch.Tensor, b: torch.Tensor) -> bool:
