@@ -10,24 +10,30 @@ from .estimates import Estimate, clustered_mean, clustered_quantile, paired_diff
 from .fisher import Fisher, fisher_information
 from .fisher_bits import fisher_bits
 from .format_codec import QuantisedTensor, quantise_tensor
+from .histogram import Histogram
+from .law_fits import FamilyFit
 from .model_allocation import ModelAllocation, compare_measured
 from .models import LanguageModel, WeightTensor, load_model, weight_tensors
 from .quadratic import QuadraticDivergence, quadratic_divergence
 from .quantise import ModelBits, TensorRecord, assign, model_bits, quantised
 from .reference import Reference, build_reference
 from .sensitivity import Sensitivity, noise_sensitivity
-from .statistics import TensorStatistics, tensor_statistics
+from .statistics import BlockMaxima, TensorStatistics, tensor_statistics
 from .tensor_prediction import TensorPrediction, predict_tensor
 from .text import Sequences, load_text, token_sequences
+from .weight_files import stream_weights
 from .weighted_codebook import weighted_codebook, weighted_sample, weighted_scale
 
 __all__ = [
     "Activations",
     "Audit",
+    "BlockMaxima",
     "Divergence",
     "ErrorStructure",
     "Estimate",
+    "FamilyFit",
     "Fisher",
+    "Histogram",
     "LanguageModel",
     "ModelAllocation",
     "ModelBits",
@@ -68,6 +74,7 @@ __all__ = [
     "quantise_tensor",
     "quantised",
     "sequences_needed",
+    "stream_weights",
     "tensor_statistics",
     "token_sequences",
     "weight_tensors",

@@ -44,6 +44,13 @@ def test_experts_of_three_dimensions_are_weights() -> None:
     assert [w.parameter.ndim for w in weight_tensors(model)] == [3]
 
 
+def test_biases_of_experts_are_no_weights() -> None:
+    model = nn.Module()
+    model.gate_up_proj = nn.Parameter(torch.zeros(2, 3, 4))
+    model.gate_up_proj_bias = nn.Parameter(torch.zeros(2, 3))
+    assert [w.name for w in weight_tensors(model)] == ["gate_up_proj"]
+
+
 def test_loading_asks_for_a_type(tiny_folder: Path) -> None:
     model = load_model(tiny_folder, device="cpu", dtype="bfloat16").model
     assert {p.dtype for p in model.parameters()} == {torch.bfloat16}
