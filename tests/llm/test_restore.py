@@ -31,8 +31,8 @@ def folder(tiny_folder: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(tiny_folder, tmp_path / "model"))
 
 
-def loaded(model: nn.Module, folder: Path) -> LanguageModel:
-    """A model read from the folder that it is saved to."""
+def loaded(folder: Path) -> LanguageModel:
+    """A model without a tokenizer."""
     from transformers import AutoModelForCausalLM
 
     again = AutoModelForCausalLM.from_pretrained(folder, dtype="auto").eval().requires_grad_(False)
@@ -59,7 +59,9 @@ def there_and_back(language_model: LanguageModel, harm: Callable[[], object] = l
     return keeper
 
 
-def test_a_loaded_model_is_not_held_twice(folder: Path) -> None:
+@pytest.mark.parametrize("size", [1 << 24, 1000])  # many slices, the last one short
+def test_a_loaded_model_is_not_held_twice(folder: Path, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    monkeypatch.setattr(restore, "_SLICE", size)
     model = load_model(folder, device="cpu")
     assert model.folder == folder.resolve()
     keeper = there_and_back(model)
@@ -67,8 +69,7 @@ def test_a_loaded_model_is_not_held_twice(folder: Path) -> None:
     assert keeper.on_file == {w.name for w in weight_tensors(model.model)}
 
 
-def test_formats_are_taken_back_from_the_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(restore, "_SLICE", 1000)  # many slices, the last one short
+def test_formats_are_taken_back_from_the_files(folder: Path) -> None:
     model = load_model(folder, device="cpu")
     before = bits(model.model)
     with quantised(model, assign(model.model, FORMAT, parts=PARTS)) as records:
@@ -83,9 +84,16 @@ def test_weights_that_are_not_those_on_file_are_copied(folder: Path) -> None:
     weight = dict(model.model.named_parameters())[name]
     weight.data[0, 0] = torch.nextafter(weight.data[0, 0], torch.tensor(9.0))
     assert set(there_and_back(model).copies) == {name}
-    zero = dict(model.model.named_parameters())["model.layers.0.mlp.up_proj.weight"]
-    zero.data[1] = -0.0
-    assert len(there_and_back(model).copies) == 2
+
+
+def test_the_sign_of_a_zero_is_a_difference(tiny: LanguageModel, tmp_path: Path) -> None:
+    changed = copy.deepcopy(tiny.model)
+    changed.lm_head.weight.data[1] = 0.0
+    changed.save_pretrained(tmp_path)
+    model = loaded(tmp_path)
+    assert not there_and_back(model).copies
+    model.model.lm_head.weight.data[1] = -0.0
+    assert set(there_and_back(model).copies) == {"lm_head.weight"}
 
 
 def test_models_without_a_folder_are_copied(tiny: LanguageModel, tmp_path: Path) -> None:
@@ -110,7 +118,7 @@ def test_shards_and_tied_weights_are_found(tiny: LanguageModel, tmp_path: Path) 
     config.tie_word_embeddings = True
     LlamaForCausalLM(config).save_pretrained(tmp_path, max_shard_size="20KB")
     assert len(list(tmp_path.glob("*.safetensors"))) > 2
-    model = loaded(tiny.model, tmp_path)
+    model = loaded(tmp_path)
     assert model.model.lm_head.weight is model.model.model.embed_tokens.weight
     assert not there_and_back(model).copies
 
@@ -122,7 +130,7 @@ def test_experts_that_files_hold_one_by_one_are_put_together(tmp_path: Path) -> 
     heads: dict[str, Any] = {"num_attention_heads": 2, "num_key_value_heads": 1, "num_local_experts": 3}
     model = MixtralForCausalLM(MixtralConfig(num_hidden_layers=2, **sizes, **heads))
     model.save_pretrained(tmp_path)
-    keeper = there_and_back(loaded(model, tmp_path))
+    keeper = there_and_back(loaded(tmp_path))
     assert {name for name in keeper.on_file if "experts" in name} == {
         f"model.layers.{layer}.mlp.experts.{kind}"
         for layer in (0, 1)
