@@ -119,7 +119,9 @@ def _fits(rows: Sequence[Row]) -> Table:
         fits = {fit["family"]: fit for fit in row["fits"]}
         best = row["fits"][0] if row["fits"] else None
         lost = [
-            number(best["log_likelihood"] - fits[family]["log_likelihood"], 3) if family in fits else "-"
+            number(best["log_likelihood"] - fits[family]["log_likelihood"], 3)
+            if best and family in fits
+            else "-"
             for family in families
         ]
         name = _short(best["source"]) if best else "-"

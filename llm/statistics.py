@@ -162,7 +162,8 @@ def _kurtosis(moments: FloatArray) -> FloatArray:
     about_mean = fourth - 4 * mean * third + 6 * mean**2 * second - 3 * mean**4
     # What rounding leaves of the variance of equal values is no variance.
     varied = variance > 1e-13 * second
-    return np.divide(about_mean, variance**2, out=np.full(len(mean), np.nan), where=varied)
+    found: FloatArray = np.divide(about_mean, variance**2, out=np.full(len(mean), np.nan), where=varied)
+    return found
 
 
 def _blocks(sums: RowPass) -> dict[int, BlockMaxima]:
