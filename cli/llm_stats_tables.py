@@ -54,18 +54,17 @@ def stats_blocks(rows: Sequence[Row], *, details: bool) -> list[Block]:
         blocks.append(Table(titles, lines, left=("tensor",), title=told["format"]))
     found = summary(rows)
     if found:
-        lines = [
-            (
-                one["format"],
-                number(one["median_ratio"], 4),
-                number(one["worst_ratio"], 4),
-                one["worst_tensor"],
-            )
-            for one in found
-        ]
-        titles = ("format", "median tensor", "worst tensor", "which")
-        blocks.append(Table(titles, lines, left=("format", "which"), title="R / predicted"))
+        blocks.append(_ratios(found))
     return blocks
+
+
+def _ratios(found: Iterable[Row]) -> Table:
+    titles = ("format", "median tensor", "worst tensor", "which")
+    lines = [
+        (one["format"], number(one["median_ratio"], 4), number(one["worst_ratio"], 4), one["worst_tensor"])
+        for one in found
+    ]
+    return Table(titles, lines, left=("format", "which"), title="R / predicted")
 
 
 def _overview(rows: Iterable[Row]) -> Table:
