@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from bitlaw.theory import parse_format
 
 from . import (
+    model_allocation,
+    model_compression,
     model_cross_entropy,
     model_error_prediction,
     model_kl_prediction,
+    model_scaled_kl,
     model_trade_off,
 )
 from .model_results import NotInStudy
@@ -58,6 +61,9 @@ class ModelFigure(Protocol):
 
 MODEL_FIGURES: Mapping[str, ModelFigure] = {
     "model_trade_off": model_trade_off,
+    "model_scaled_kl": model_scaled_kl,
+    "model_compression": model_compression,
+    "model_allocation": model_allocation,
     "model_kl_prediction": model_kl_prediction,
     "model_error_prediction": model_error_prediction,
     "model_cross_entropy": model_cross_entropy,
@@ -108,19 +114,20 @@ def figure_studies(
     from bitlaw.llm.workload import Workload
 
     modules = _modules(names).values()
-    plans = {module: getattr(module, "ALLOCATIONS", (UNIFORM,)) for module in modules}
-    shared = [text for module in modules if UNIFORM in plans[module] for text in module.FORMATS]
-    sweeps = [(shared, [UNIFORM])]
-    sweeps += [(module.FORMATS, [p for p in plans[module] if p != UNIFORM]) for module in modules]
+    asked = [(module, plan) for module in modules for plan in getattr(module, "ALLOCATIONS", (UNIFORM,))]
+    shared = tuple(text for module, plan in asked if plan == UNIFORM for text in module.FORMATS)
+    sweeps: dict[tuple[str, ...], list[AllocationPlan]] = {shared: [UNIFORM]} if shared else {}
+    for module, plan in asked:
+        if plan != UNIFORM:
+            sweeps.setdefault(plan.formats or module.FORMATS, []).append(plan)
     return tuple(
         Study(
             tuple(models),
             _parsed(formats),
-            tuple(_allocation(plan) for plan in allocations),
+            tuple(_allocation(plan) for plan in plans),
             workload or Workload(),
         )
-        for formats, allocations in sweeps
-        if formats and allocations
+        for formats, plans in sweeps.items()
     )
 
 
@@ -133,9 +140,8 @@ def _parsed(formats: Iterable[str]) -> dict[str, Format]:
 def _allocation(plan: AllocationPlan) -> Allocation:
     from bitlaw.llm.study_config import Allocation
 
-    return Allocation(
-        plan.name, plan.parts, None if plan.ends is None else parse_format(plan.ends), plan.bits
-    )
+    ends = None if plan.ends is None else parse_format(plan.ends)
+    return Allocation(plan.name, plan.parts, ends, plan.bits, rule=plan.rule)
 
 
 def _modules(names: Iterable[str]) -> dict[str, ModelFigure]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,7 +16,18 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Point", "caption", "draw_points", "families", "floor_of", "identity", "kl_point"]
+__all__ = [
+    "Point",
+    "caption",
+    "draw_curve",
+    "draw_points",
+    "families",
+    "floor_of",
+    "identity",
+    "kl_point",
+    "measured_on",
+    "scaled",
+]
 
 
 @dataclass(frozen=True)
@@ -29,6 +40,12 @@ class Point:
     y: float
     lower: float
     upper: float
+
+
+def measured_on(results: ModelResults) -> str:
+    """Model and text of a study, for titles."""
+    name = Path(results.model).name
+    return f"{name}, {results.sequences} sequences of {results.length} tokens, 95% intervals"
 
 
 def kl_point(run: RunResult, x: float) -> Point:
@@ -63,6 +80,28 @@ def draw_points(axes: Axes, points: Iterable[Point]) -> None:
         )
 
 
+def scaled(point: Point) -> Point:
+    """KL times two to twice the bits, which are x."""
+    factor = 4.0**point.x
+    ends = (factor * value for value in (point.y, point.lower, point.upper))
+    return Point(point.name, point.family, point.x, *ends)
+
+
+def draw_curve(axes: Axes, points: Iterable[Point], label: str, **look: Any) -> Any:
+    """Points with their intervals, joined from left to right; the legend's handle is returned."""
+    ordered = sorted(points, key=lambda point: point.x)
+    return axes.errorbar(
+        [point.x for point in ordered],
+        [point.y for point in ordered],
+        yerr=[[p.y - p.lower for p in ordered], [p.upper - p.y for p in ordered]],
+        linewidth=0.9,
+        elinewidth=0.8,
+        capsize=1.5,
+        label=label,
+        **look,
+    )
+
+
 def identity(axes: Axes, lower: float, upper: float, label: str) -> None:
     """Line on which both axes are equal, over a range."""
     values = np.geomspace(lower, upper, 200)  # a curve where one axis is linear near zero
@@ -71,9 +110,6 @@ def identity(axes: Axes, lower: float, upper: float, label: str) -> None:
 
 def caption(figure: Figure, axes: Axes, results: ModelResults) -> None:
     """What was measured as a title, and the legend below."""
-    axes.set_title(
-        f"{Path(results.model).name}, {results.sequences} sequences of {results.length} tokens, 95% intervals",
-        color=BLACK,
-    )
+    axes.set_title(measured_on(results), color=BLACK)
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3)

@@ -28,13 +28,19 @@ class AllocationPlan:
     ends : str, optional
         Format of the first and the last layer of the decoder.
     bits : float, optional
-        A budget: every tensor gets the format of the figure's `FORMATS` that is best for it.
+        A budget: every tensor gets one of the formats.
+    rule : {"least", "published"}
+        How a budget is spent.
+    formats : tuple of str
+        Those of the figure's `FORMATS` that it is run with; all when left out.
     """
 
     name: str = "all"
     parts: tuple[Literal["embedding", "decoder", "head"], ...] = ("embedding", "decoder", "head")
     ends: str | None = None
     bits: float | None = None
+    rule: Literal["least", "published"] = "least"
+    formats: tuple[str, ...] = ()
 
 
 # One format for all tensors.
