@@ -95,8 +95,8 @@ def list_weights(folder: str | os.PathLike[str], *, compare_ties: bool = False) 
     """
     folder = Path(folder)
     config = read_config(folder)
-    if "quantization_config" in config:
-        method = config["quantization_config"].get("quant_method", "some method")
+    if config.get("quantization_config"):
+        method = dict(config["quantization_config"]).get("quant_method", "some method")
         raise ValueError(
             f"{folder}: the weights are quantised already ({method}), so they are not those trained"
         )
@@ -214,9 +214,8 @@ def _stacked(infos: Iterable[TensorInfo]) -> tuple[list[StoredWeight], list[Tens
     single = []
     for info in infos:
         match = _EXPERT.fullmatch(info.name)
-        if match:
-            experts[match[1]][int(match[2]), _ROLES[match[3]]] = info
-        else:
+        known = match and experts[match[1]].setdefault((int(match[2]), _ROLES[match[3]]), info)
+        if known is not info:
             single.append(info)
     stacks = []
     for prefix, members in experts.items():
@@ -230,11 +229,13 @@ def _stacked(infos: Iterable[TensorInfo]) -> tuple[list[StoredWeight], list[Tens
 def _stacks(prefix: str, members: Mapping[tuple[int, str], TensorInfo]) -> list[StoredWeight]:
     """Tensors of all experts of a layer; none where one is missing or differs."""
     count = 1 + max(number for number, _ in members)
+    if len(members) < 3 * count or any(len(piece.shape) != 2 for piece in members.values()):
+        return []
     found = []
     for leaf, roles in _STACKS.items():
         keys = [(number, role) for number in range(count) for role in roles]
-        pieces = tuple(members[key] for key in keys if key in members)
-        if len(pieces) < len(keys) or len({(piece.shape, piece.dtype) for piece in pieces}) > 1:
+        pieces = tuple(members[key] for key in keys)
+        if len({(piece.shape, piece.dtype) for piece in pieces}) > 1:
             return []
         rows, columns = pieces[0].shape
         name = f"{prefix.replace('.block_sparse_moe.', '.mlp.')}.{leaf}"
