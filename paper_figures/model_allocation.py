@@ -118,8 +118,8 @@ def draw(data: Data) -> Figure:
     left.set_yscale("log")
     right.axhline(1.0, color=BLACK, linewidth=0.5)
     left.set(xlabel="bits per weight", ylabel="KL divergence (nats per token)")
-    right.set(xlabel="bits per weight", ylabel="over one format at equal bits")
-    caption(figure, left, data.results)
+    right.set(xlabel="bits per weight", ylabel="KL over that of one format at equal bits")
+    caption(figure, left, data.results, columns=4)
     left.set_title("")
     figure.suptitle(measured_on(data.results), fontsize=9.0)
     return figure

@@ -20,10 +20,10 @@ from .model_formats import (
     OUTLIERS,
     TENSOR,
 )
-from .model_points import Point, draw_curve, kl_point, measured_on
+from .model_points import Point, draw_curve, kl_point, measured_on, scaled
 from .model_results import FAMILIES, ModelResults, missing_runs
 from .model_study import ModelStudy
-from .style import BLUE, GREY, panels, styled
+from .style import BLUE, GREY, grid, styled
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -35,6 +35,7 @@ title = "Scales of tensors, channels and blocks with outliers or an entropy code
 paper = "Orr, Ribar and Luschi (arXiv 2505.12988), compression and scaling"
 
 _FIXED, _OUTLIERS, _CODED = "fixed length", "outliers kept", "entropy-coded"
+_OTHERS = "fixed length, other panels"
 _SCALINGS = {
     "tensor scale": {_FIXED: TENSOR, _OUTLIERS: OUTLIERS, _CODED: CODED},
     "channel scale": {_FIXED: CHANNEL, _OUTLIERS: CHANNEL_OUTLIERS, _CODED: CHANNEL_CODED},
@@ -82,22 +83,26 @@ def compute(study: ModelStudy) -> Data:
 
 @styled
 def draw(data: Data) -> Figure:
-    """A panel for each way of scaling; the curves of fixed length of the others are grey in it."""
-    figure, axes = panels(len(data.scalings), height=3.0, sharex=True, sharey=True)
+    """A column for each way of scaling: KL above, and below with the gain of each bit undone."""
+    figure, rows = grid(2, len(data.scalings), height=4.4, sharex=True, sharey="row")
     handles: dict[str, Artist] = {}
-    for panel, scaling in zip(axes, data.scalings, strict=True):
-        for other in data.scalings:
-            if other is not scaling and _FIXED in other.curves:
-                x, y = zip(*sorted((point.x, point.y) for point in other.curves[_FIXED]), strict=True)
-                (line,) = panel.plot(x, y, color=GREY, linewidth=0.6, zorder=1)
-                handles["fixed length, other panels"] = line
-        for label, curve in scaling.curves.items():
-            handles[label] = draw_curve(panel, curve, label, **_LOOKS[label])
-        panel.set_title(scaling.name)
-        panel.set(xlabel="bits per weight")
-    axes[0].set_yscale("log")
-    axes[0].set_ylabel("KL divergence (nats per token)")
+    for row, convert in zip(rows, (lambda point: point, scaled), strict=True):
+        for panel, scaling in zip(row, data.scalings, strict=True):
+            for other in data.scalings:
+                if other is not scaling and _FIXED in other.curves:
+                    x, y = zip(*sorted((p.x, convert(p).y) for p in other.curves[_FIXED]), strict=True)
+                    (line,) = panel.plot(x, y, color=GREY, linewidth=0.6, zorder=1)
+                    handles[_OTHERS] = line
+            for label, curve in scaling.curves.items():
+                handles[label] = draw_curve(panel, map(convert, curve), label, **_LOOKS[label])
+    for column, scaling in enumerate(data.scalings):
+        rows[0][column].set_title(scaling.name)
+        rows[1][column].set_xlabel("bits per weight")
+    rows[0][0].set_yscale("log")
+    rows[0][0].set_ylabel("KL (nats per token)")
+    rows[1][0].set_ylim(bottom=0)
+    rows[1][0].set_ylabel(r"KL $\times\ 2^{2\,\mathrm{bits}}$")
     figure.suptitle(measured_on(data.results), fontsize=9.0)
-    ordered = [label for label in (*_LOOKS, "fixed length, other panels") if label in handles]
+    ordered = [label for label in (*_LOOKS, _OTHERS) if label in handles]
     figure.legend([handles[label] for label in ordered], ordered, loc="outside lower center", ncols=4)
     return figure

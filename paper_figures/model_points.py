@@ -108,8 +108,8 @@ def identity(axes: Axes, lower: float, upper: float, label: str) -> None:
     axes.plot(values, values, color=GREY, linewidth=0.8, linestyle="--", label=label, zorder=1)
 
 
-def caption(figure: Figure, axes: Axes, results: ModelResults) -> None:
+def caption(figure: Figure, axes: Axes, results: ModelResults, columns: int = 3) -> None:
     """What was measured as a title, and the legend below."""
     axes.set_title(measured_on(results), color=BLACK)
     handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns)

@@ -49,7 +49,7 @@ def draw(data: Data) -> Figure:
     figure, (axes,) = panels(1, height=3.6)
     for family, members in families(data.points).items():
         draw_curve(axes, members, family, **FAMILIES[family])
-    axes.set_yscale("log")
+    axes.set_ylim(bottom=0)
     axes.set(
         xlabel="bits per weight, everything counted",
         ylabel=r"KL divergence $\times\ 2^{2\,\mathrm{bits}}$ (nats per token)",
