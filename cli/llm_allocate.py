@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .arguments import subparser
 from .errors import UsageError
+from .files import check_target, write_file
 from .llm_options import (
     add_model_options,
     formats_of,
@@ -18,7 +19,7 @@ from .llm_options import (
     workload_of,
 )
 from .llm_plan import Work, dry_run
-from .output import Block, Table, json_text, number, show
+from .output import Block, Table, json_text, note, number, show
 
 if TYPE_CHECKING:
     from bitlaw.llm.model_allocation import ModelAllocation
@@ -34,7 +35,9 @@ EXAMPLES = """\
   bitlaw llm allocate --bits 3.5
       groups of 64 at 2 to 8 bits, for the embedded model's decoder
   bitlaw llm allocate --model ./llama --bits 4.25 --formats nf4 int3_g64 q8_0 --fused --measure --json
-      projections that are merged when served share a format; both sides measured"""
+      projections that are merged when served share a format; both sides measured
+  bitlaw llm allocate --bits 3.5 --output chosen.json
+      for bitlaw llm quantise --allocation chosen.json"""
 
 _DESCRIPTION = """\
 Choose a format for every tensor at the least predicted KL divergence (half Fisher information times squared error)
@@ -58,6 +61,8 @@ def add_parser(tasks: Any) -> None:
     parser.add_argument(
         "--targets", choices=("sampled", "text"), default="sampled", help="of the Fisher information"
     )
+    parser.add_argument("--output", metavar="FILE", help="write there what --json prints")
+    parser.add_argument("--force", action="store_true", help="replace FILE where it exists")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -65,6 +70,7 @@ def run(args: argparse.Namespace) -> int:
     if not 0 < args.bits < float("inf"):
         raise UsageError(f"--bits must be positive and finite, got {args.bits}")
     formats, parts = formats_of(args.formats), parts_of(args.parts)
+    target = check_target(args.output, args.force)
     if args.dry_run:
         passes, copies = (3, parts) if args.measure else (1, ())
         work = Work(args.sequences, args.length, args.batch, passes, True, copies)
@@ -79,6 +85,9 @@ def run(args: argparse.Namespace) -> int:
         step("allocation", 1, 1)
     record = {"model": args.model, "budget": args.bits} | _record(found)
     record["measured"] = _measure(shared, found) if args.measure else None
+    if target is not None:
+        write_file(target, json_text(record))
+        note(f"wrote {target}")
     show([json_text(record).rstrip("\n")] if args.json else _blocks(record))
     return 0
 

@@ -18,7 +18,7 @@ from .errors import UsageError
 from .llm_headers import PARTS, ModelPlan, read_model_plan
 from .output import Block, Table, json_text, number, show
 
-__all__ = ["Plan", "Work", "check_inputs", "check_plans", "dry_run", "make_plan"]
+__all__ = ["Plan", "Work", "check_inputs", "check_plans", "dry_run", "faults_of", "make_plan"]
 
 # A budget may miss the least number of bits by what sums of floats round.
 _ROUNDING = 1e-9
@@ -151,7 +151,7 @@ def make_plan(
 ) -> Plan:
     """Plan from the headers of a model that is here."""
     found = read_model_plan(model, dtype)
-    return Plan(found, work, _faults(found, formats, parts))
+    return Plan(found, work, faults_of(found, formats, parts))
 
 
 def check_inputs(device: str, text: str | None) -> None:
@@ -188,7 +188,7 @@ def _check_budget(model: ModelPlan, formats: Any, parts: Sequence[str], budget: 
         raise UsageError(f"--bits {budget:g}: these formats need at least {needed:.6g} bits for each weight")
 
 
-def _faults(model: ModelPlan, formats: Mapping[str, Format], parts: Sequence[str]) -> list[Fault]:
+def faults_of(model: ModelPlan, formats: Mapping[str, Format], parts: Sequence[str]) -> list[Fault]:
     """What does not divide or cannot be stored, one entry for each format and width of rows."""
     found = []
     for name, format in formats.items():

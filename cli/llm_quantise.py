@@ -13,6 +13,7 @@ from bitlaw.theory.formats import parse_format
 
 from .arguments import subparser
 from .errors import UsageError
+from .llm_allocation_file import check_allocation, plan_allocation, read_allocation
 from .llm_options import add_model_options, add_part_options, ends_of, needs_llm, parts_of, steps, with_ends
 from .llm_plan import Work, dry_run
 from .output import Block, Table, json_text, note, number, show
@@ -20,6 +21,7 @@ from .output import Block, Table, json_text, note, number, show
 if TYPE_CHECKING:
     from bitlaw.llm.models import LanguageModel
     from bitlaw.llm.quantise import Assignment, TensorRecord
+    from bitlaw.theory.formats import Format
 
 __all__ = ["add_parser", "run"]
 
@@ -27,7 +29,9 @@ EXAMPLES = """\
   bitlaw llm quantise --format nf4 --output nf4-model
       the embedded model
   bitlaw llm quantise --model ./llama --format int4_g64 --parts all --ends q8_0 --output small --dry-run
-      what it would take, and which tensors do not divide"""
+      what it would take, and which tensors do not divide
+  bitlaw llm quantise --allocation chosen.json --output mixed
+      each tensor in the format that `bitlaw llm allocate --bits 3.5 --output chosen.json` chose for it"""
 
 _DESCRIPTION = """\
 Write a model folder whose weights are what the format restores, in the type of the model, so that any program
@@ -40,35 +44,60 @@ def add_parser(tasks: Any) -> None:
     parser = subparser(tasks, "quantise", "write a quantised model folder", _DESCRIPTION, EXAMPLES)
     parser.set_defaults(run=run)
     add_model_options(parser, text=False)
-    parser.add_argument("--format", required=True, metavar="FORMAT", help="a name or a specification")
+    either = parser.add_mutually_exclusive_group(required=True)
+    either.add_argument("--format", metavar="FORMAT", help="a name or a specification")
+    either.add_argument(
+        "--allocation", metavar="FILE", help="a format for each tensor, as `bitlaw llm allocate` writes it"
+    )
     add_part_options(parser)
     parser.add_argument("--output", required=True, metavar="DIR", help="the new folder")
 
 
 def run(args: argparse.Namespace) -> int:
     """Quantise, write, print."""
-    format, parts, ends = parse_format(args.format), parts_of(args.parts), ends_of(args)
-    target = _target(args.output)
+    allocation, target = _allocation(args), _target(args.output)
+    format = None if args.format is None else parse_format(args.format)
     if args.dry_run:
-        formats = with_ends({args.format: format}, args)
-        return dry_run(args, Work(copies=parts, writes="weights"), formats, parts)
+        if allocation is not None:
+            return plan_allocation(args, allocation, Work(writes="weights"))
+        return dry_run(
+            args, Work(writes="weights"), with_ends({args.format: format}, args), parts_of(args.parts)
+        )
     needs_llm(args)
-    from bitlaw.llm.models import load_model
+    from bitlaw.llm.models import load_model, weight_tensors
     from bitlaw.llm.quantise import assign, model_bits
 
+    parts, ends = parts_of(args.parts), ends_of(args)
     language_model = load_model(args.model, device=args.device, dtype=args.dtype)
-    records = _write(language_model, assign(language_model.model, format, parts=parts, ends=ends), target)
+    if allocation is None:
+        assignment = assign(language_model.model, format, parts=parts, ends=ends)
+    else:
+        names = {w.name: w.part for w in weight_tensors(language_model.model)}
+        assignment = check_allocation(allocation, names, args.allocation)
+    records = _write(language_model, assignment, target)
     bits = model_bits(language_model.model, records)
     note(f"wrote {target}")
     record = {
         "model": args.model,
-        "format": str(format),
+        "format": None if format is None else str(format),
+        "allocation": args.allocation,
         "bits": bits.per_parameter,
         "decoder_bits": bits.per_decoder_parameter,
         "tensors": [asdict(one) | {"bits_per_element": one.bits_per_element} for one in records],
     }
     show([json_text(record).rstrip("\n")] if args.json else _blocks(record))
     return 0
+
+
+def _allocation(args: argparse.Namespace) -> dict[str, Format] | None:
+    """Formats by tensor where a file says them."""
+    if args.allocation is None:
+        return None
+    if args.ends is not None or args.parts != "decoder":
+        raise UsageError(
+            "--parts and --ends go with --format; an allocation says itself what gets which format"
+        )
+    return read_allocation(args.allocation)
 
 
 def _target(path: str) -> Path:
