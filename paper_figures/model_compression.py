@@ -101,7 +101,7 @@ def draw(data: Data) -> Figure:
     rows[0][0].set_yscale("log")
     rows[0][0].set_ylabel("KL (nats per token)")
     rows[1][0].set_ylim(bottom=0)
-    rows[1][0].set_ylabel(r"KL $\times\ 2^{2\,\mathrm{bits}}$")
+    rows[1][0].set_ylabel(r"KL $\times\ 4^{\,\mathrm{bits}}$")
     figure.suptitle(measured_on(data.results), fontsize=9.0)
     ordered = [label for label in (*_LOOKS, _OTHERS) if label in handles]
     figure.legend([handles[label] for label in ordered], ordered, loc="outside lower center", ncols=4)

@@ -81,7 +81,7 @@ def draw_points(axes: Axes, points: Iterable[Point]) -> None:
 
 
 def scaled(point: Point) -> Point:
-    """KL times two to twice the bits, which are x."""
+    """KL times 4 to the power of the bits, which are x."""
     factor = 4.0**point.x
     ends = (factor * value for value in (point.y, point.lower, point.upper))
     return Point(point.name, point.family, point.x, *ends)

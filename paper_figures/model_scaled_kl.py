@@ -1,4 +1,4 @@
-"""KL divergence of a model times two to twice the bits, against bits per weight.
+"""KL divergence of a model times 4 to the power of its bits, against bits per weight.
 
 One more bit divides R by about two and so the KL by about four, which this factor undoes: a family whose formats
 differ in their width alone is a level line, and its height is what the family costs at any width.
@@ -52,7 +52,7 @@ def draw(data: Data) -> Figure:
     axes.set_ylim(bottom=0)
     axes.set(
         xlabel="bits per weight, everything counted",
-        ylabel=r"KL divergence $\times\ 2^{2\,\mathrm{bits}}$ (nats per token)",
+        ylabel=r"KL divergence $\times\ 4^{\,\mathrm{bits}}$ (nats per token)",
     )
     caption(figure, axes, data.results)
     return figure
