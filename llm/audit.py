@@ -16,6 +16,7 @@ import numpy as np
 from ..theory import BlockScaled
 from ..theory._typing import FloatArray
 from .divergence import Divergence, measure_divergence
+from .error_warnings import error_warnings
 from .fisher import Fisher
 from .models import LanguageModel, weight_tensors
 from .quantise import Assignment, ModelBits, TensorRecord, model_bits, quantised
@@ -173,7 +174,10 @@ def audit(
         predicted_bits=_predicted_bits(language_model, tensors),
         predicted_kl=kl,
         measured=measured,
-        warnings=tuple(_warnings(tensors, statistics, fisher, kl, measured)),
+        warnings=(
+            *_warnings(tensors, statistics, fisher, kl, measured),
+            *error_warnings(language_model, reference, assignment, records, fisher, kl, measured),
+        ),
     )
 
 

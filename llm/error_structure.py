@@ -162,8 +162,7 @@ def error_structure(
 def _diagonal(changes: Changes, fisher: Fisher | None) -> float:
     if fisher is None:
         return float("nan")
-    terms = (fisher.diagonals[n].double().cpu() * c.double().cpu().square() for n, c in changes.items())
-    return 0.5 * sum(float(term.sum()) for term in terms)
+    return sum(fisher.quadratic(name, change) for name, change in changes.items())
 
 
 def format_changes(language_model: LanguageModel, assignment: Assignment) -> dict[str, torch.Tensor]:
