@@ -12,11 +12,18 @@ from bitlaw.theory import parse_format
 
 from . import (
     model_allocation,
+    model_alternatives,
+    model_block_size,
     model_compression,
     model_cross_entropy,
+    model_element_formats,
     model_error_prediction,
     model_kl_prediction,
+    model_moment_matching,
+    model_rotations,
+    model_scale_bits,
     model_scaled_kl,
+    model_signmax,
     model_trade_off,
 )
 from .model_results import NotInStudy
@@ -67,6 +74,13 @@ MODEL_FIGURES: Mapping[str, ModelFigure] = {
     "model_kl_prediction": model_kl_prediction,
     "model_error_prediction": model_error_prediction,
     "model_cross_entropy": model_cross_entropy,
+    "model_block_size": model_block_size,
+    "model_scale_bits": model_scale_bits,
+    "model_moment_matching": model_moment_matching,
+    "model_element_formats": model_element_formats,
+    "model_alternatives": model_alternatives,
+    "model_signmax": model_signmax,
+    "model_rotations": model_rotations,
 }
 
 # Dates and versions would make every file differ from the last.
@@ -133,8 +147,10 @@ def figure_studies(
 
 def _parsed(formats: Iterable[str]) -> dict[str, Format]:
     """Formats by the first of their texts."""
-    found = {format: text for text, format in reversed([(text, parse_format(text)) for text in formats])}
-    return {text: format for format, text in reversed(found.items())}
+    found: dict[Format, str] = {}
+    for text in formats:
+        found.setdefault(parse_format(text), text)
+    return {text: format for format, text in found.items()}
 
 
 def _allocation(plan: AllocationPlan) -> Allocation:

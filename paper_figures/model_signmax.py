@@ -1,0 +1,70 @@
+"""KL divergence of a model with blocks divided by their largest magnitude, or by the element that has it, sign and all.
+
+Codepoints around zero can be symmetric, which leaves out the zero itself, or asymmetric with a zero and one
+codepoint more on one side.  After division by the signed element the largest is always +1, so that the codepoint at -1
+is free for elsewhere.  Blocks of 64 with float16 scales.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .model_panels import Compared, row_panels, scaled
+from .model_results import ModelResults
+from .model_study import ModelStudy
+from .style import styled
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["FORMATS", "SERIES", "Data", "compute", "draw", "paper", "title"]
+
+title = "Signed against unsigned block maxima by KL divergence"
+paper = "Orr, Ribar and Luschi (arXiv 2505.12988), symmetric, asymmetric and signmax scaling"
+
+_LAYOUTS = {
+    "cube root, absmax, symmetric": ("cbrt{width}:normal", "absmax"),
+    "cube root, absmax, asymmetric": ("cbrt{width}:normal:asymmetric", "absmax"),
+    "cube root, signmax": ("cbrt{width}:normal", "signmax"),
+    "integer, absmax, symmetric": ("int{width}half", "absmax"),
+    "integer, absmax, asymmetric": ("int{width}", "absmax"),
+    "integer, signmax": ("int{width}", "signmax"),
+}
+# Format of each layout by width.
+SERIES: dict[int, dict[str, str]] = {
+    width: {
+        name: f"{element.format(width=width)},block=64,scale={statistic}:float16"
+        for name, (element, statistic) in _LAYOUTS.items()
+    }
+    for width in (3, 4, 5)
+}
+
+FORMATS = tuple(text for formats in SERIES.values() for text in formats.values())
+
+
+@dataclass(frozen=True)
+class Data:
+    """Scaled numbers by width and layout, as `SERIES`."""
+
+    results: ModelResults
+    series: dict[int, dict[str, Compared]]
+
+
+def compute(study: ModelStudy) -> Data:
+    """Scaled KL and R of all layouts."""
+    runs = study.results.need(FORMATS)
+    return Data(
+        study.results,
+        {
+            width: {name: scaled(runs[text]) for name, text in formats.items()}
+            for width, formats in SERIES.items()
+        },
+    )
+
+
+@styled
+def draw(data: Data) -> Figure:
+    """A row for each element and layout."""
+    figure, _ = row_panels(data.results, {f"{width} bits": members for width, members in data.series.items()})
+    return figure
