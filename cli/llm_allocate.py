@@ -72,8 +72,8 @@ def run(args: argparse.Namespace) -> int:
     formats, parts = formats_of(args.formats), parts_of(args.parts)
     target = check_target(args.output, args.force)
     if args.dry_run:
-        passes, copies = (3, parts) if args.measure else (1, ())
-        work = Work(args.sequences, args.length, args.batch, passes, True, copies)
+        passes, overwritten = (3, parts) if args.measure else (1, ())
+        work = Work(args.sequences, args.length, args.batch, passes, True, overwritten)
         return dry_run(args, work, formats, parts, args.bits)
     needs_llm(args)
     from bitlaw.llm.workload import open_workload, prepare_parts

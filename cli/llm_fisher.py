@@ -20,7 +20,9 @@ EXAMPLES = """\
   bitlaw llm fisher
       means by tensor, for the embedded model
   bitlaw llm fisher --model ./llama --sequences 64 --output fisher.safetensors
-      the whole diagonal too; goes on from fisher.safetensors.part when it was interrupted"""
+      the whole diagonal too; goes on from fisher.safetensors.part when it was interrupted
+  bitlaw llm fisher --model ./llama --rows --checkpointing --output rows.safetensors
+      sums along rows alone, for models whose diagonal does not fit"""
 
 _DESCRIPTION = """\
 Diagonal Fisher information from squared gradients of each token, in float32: with weights changed by d, the KL
@@ -36,8 +38,15 @@ def add_parser(tasks: Any) -> None:
     parser.add_argument(
         "--targets", choices=("sampled", "text"), default="sampled", help="default %(default)s"
     )
+    parser.add_argument(
+        "--rows",
+        action="store_true",
+        help="keep sums along rows alone: all that predictions need, in little memory",
+    )
     parser.add_argument("--checkpointing", action="store_true", help="recompute activations to save memory")
-    parser.add_argument("--output", metavar="FILE", help="write all diagonals there, as safetensors")
+    parser.add_argument(
+        "--output", metavar="FILE", help="write all diagonals (or sums) there, as safetensors"
+    )
     parser.add_argument("--force", action="store_true", help="replace FILE where it exists")
 
 
@@ -46,7 +55,8 @@ def run(args: argparse.Namespace) -> int:
     target = check_target(args.output, args.force)
     if args.dry_run:
         writes: Literal["", "fisher"] = "" if target is None else "fisher"
-        return dry_run(args, Work(args.sequences, args.length, args.batch, 0, True, writes=writes))
+        work = Work(args.sequences, args.length, args.batch, 0, True, writes=writes, by_rows=args.rows)
+        return dry_run(args, work)
     needs_llm(args)
     from bitlaw.llm.fisher import fisher_information
     from bitlaw.llm.workload import open_workload
@@ -60,6 +70,7 @@ def run(args: argparse.Namespace) -> int:
             targets=args.targets,
             batch=args.batch,
             seed=args.seed,
+            keep="rows" if args.rows else "diagonal",
             checkpointing=args.checkpointing,
             resume=part,
             progress=lambda k, n: step("Fisher information", k, n),
@@ -68,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
         fisher.save(target)
         part.unlink(missing_ok=True)
         note(f"wrote {target}")
-    rows = [_row(fisher, name) for name in fisher.diagonals]
+    rows = [_row(fisher, name) for name in fisher.names]
     record = {
         "model": args.model,
         "text": args.text,
@@ -81,17 +92,22 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _row(fisher: Fisher, name: str) -> dict[str, Any]:
-    diagonal = fisher.diagonals[name].double().reshape(-1)
-    total = float(diagonal.sum())
-    top = float(diagonal.topk(max(1, diagonal.numel() // 1000)).values.sum())
-    return {
+    sums = fisher.rows(name)
+    total, mean = float(sums.sum()), fisher.mean(name)
+    row = {
         "name": name,
-        "elements": diagonal.numel(),
+        "elements": fisher.elements(name),
         "sum": total,
-        "mean": total / diagonal.numel(),
-        "largest": float(diagonal.max()),
-        "share_of_largest_thousandth": top / total if total > 0 else 0.0,
+        "mean": mean,
+        "largest": None,
+        "share_of_largest_thousandth": None,
     }
+    if name in fisher.diagonals:
+        diagonal = fisher.diagonals[name].reshape(-1)
+        top = float(diagonal.topk(max(1, diagonal.numel() // 1000)).values.double().sum())
+        row["largest"] = float(diagonal.max())
+        row["share_of_largest_thousandth"] = top / total if total > 0 else 0.0
+    return row
 
 
 def _table(rows: list[dict[str, Any]], fisher: Fisher) -> Table:
@@ -101,8 +117,8 @@ def _table(rows: list[dict[str, Any]], fisher: Fisher) -> Table:
             f"{row['elements']:,}",
             number(row["mean"], 4),
             number(row["sum"], 4),
-            number(row["largest"], 3),
-            f"{row['share_of_largest_thousandth']:.1%}",
+            "-" if row["largest"] is None else number(row["largest"], 3),
+            "-" if row["largest"] is None else f"{row['share_of_largest_thousandth']:.1%}",
         )
         for row in rows
     ]

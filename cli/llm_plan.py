@@ -34,12 +34,14 @@ class Work:
     forwards : int
         Passes over all sequences.
     fisher : bool
-    copies : tuple of str
-        Parts whose weights are kept while they are overwritten.
+    overwrites : tuple of str
+        Parts whose weights are overwritten for a while; they are read again from the files of the model.
     keeps_reference : bool
         Whether the reference's states and the Fisher information go to the disk.
     writes : {"", "weights", "fisher"}
         What else is written.
+    by_rows : bool
+        Whether sums along rows alone are kept of the Fisher information.
     """
 
     sequences: int = 0
@@ -47,9 +49,10 @@ class Work:
     batch: int = 0
     forwards: int = 0
     fisher: bool = False
-    copies: tuple[str, ...] = ()
+    overwrites: tuple[str, ...] = ()
     keeps_reference: bool = False
     writes: Literal["", "weights", "fisher"] = ""
+    by_rows: bool = False
 
 
 class Fault(NamedTuple):
@@ -76,14 +79,20 @@ class Plan:
         # Two operations a weight and token forwards; backwards two for inputs and two for the squares.
         operations = 2.0 * model.parameters * tokens * (work.forwards + (3 if work.fisher else 0))
         logits = work.batch * work.length * model.vocabulary * (model.element + 4)
-        memory = model.parameters * model.element + model.elements(work.copies) * model.element + logits
-        diagonals = 4 * model.elements(PARTS)
-        kept = tokens * model.hidden * model.element + diagonals if work.keeps_reference else 0
-        written = {"": 0, "weights": model.parameters * model.element, "fisher": diagonals}[work.writes]
+        # What a tensor is restored as lies beside it, and its codes.
+        largest = max(
+            (math.prod(s) for part, s in model.weights.values() if part in work.overwrites), default=0
+        )
+        memory = (model.parameters + 2 * largest) * model.element + logits
+        fisher = 4 * model.elements(PARTS)
+        if work.by_rows:
+            fisher = 8 * sum(math.prod(shape[:-1]) for _, shape in model.weights.values())
+        kept = tokens * model.hidden * model.element + fisher if work.keeps_reference else 0
+        written = {"": 0, "weights": model.parameters * model.element, "fisher": fisher}[work.writes]
         return {
             "tokens": tokens,
             "operations": operations,
-            "memory_bytes": memory + (2 * diagonals if work.fisher else 0),
+            "memory_bytes": memory + (fisher if work.fisher else 0),
             "disk_bytes": written + kept,
         }
 

@@ -14,6 +14,7 @@ from bitlaw.theory.formats import parse_format
 from .arguments import subparser
 from .errors import UsageError
 from .llm_allocation_file import check_allocation, plan_allocation, read_allocation
+from .llm_headers import PARTS
 from .llm_options import add_model_options, add_part_options, ends_of, needs_llm, parts_of, steps, with_ends
 from .llm_plan import Work, dry_run
 from .output import Block, Table, json_text, note, number, show
@@ -57,17 +58,16 @@ def run(args: argparse.Namespace) -> int:
     """Quantise, write, print."""
     allocation, target = _allocation(args), _target(args.output)
     format = None if args.format is None else parse_format(args.format)
+    parts, ends = parts_of(args.parts), ends_of(args)
     if args.dry_run:
         if allocation is not None:
-            return plan_allocation(args, allocation, Work(writes="weights"))
-        return dry_run(
-            args, Work(writes="weights"), with_ends({args.format: format}, args), parts_of(args.parts)
-        )
+            return plan_allocation(args, allocation, Work(overwrites=PARTS, writes="weights"))
+        work = Work(overwrites=parts, writes="weights")
+        return dry_run(args, work, with_ends({args.format: format}, args), parts)
     needs_llm(args)
     from bitlaw.llm.models import load_model, weight_tensors
     from bitlaw.llm.quantise import assign, model_bits
 
-    parts, ends = parts_of(args.parts), ends_of(args)
     language_model = load_model(args.model, device=args.device, dtype=args.dtype)
     if allocation is None:
         assignment = assign(language_model.model, format, parts=parts, ends=ends)

@@ -69,9 +69,13 @@ class Fisher:
 
     def mean(self, name: str) -> float:
         """Mean of the diagonal of one tensor."""
-        rows = self.rows(name)
-        width = self.columns[name] if name in self.row_sums else self.diagonals[name].shape[-1]
-        return float(rows.mean()) / width
+        return float(self.rows(name).sum()) / self.elements(name)
+
+    def elements(self, name: str) -> int:
+        """Number of weights of one tensor."""
+        if name in self.row_sums:
+            return self.row_sums[name].numel() * self.columns[name]
+        return self.diagonals[name].numel()
 
     def quadratic(self, name: str, change: torch.Tensor) -> float:
         """Half the sum of diagonal * change^2 of one tensor: the KL divergence that the change is predicted to cause.

@@ -163,6 +163,26 @@ def test_fisher_information_is_written(llm, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [target.name]
 
 
+def test_sums_along_rows_are_those_of_the_diagonal(llm, tmp_path):
+    target = tmp_path / "rows.safetensors"
+    rows, whole = (
+        json.loads(llm("fisher", *ON, *words, "--json").out)["tensors"]
+        for words in (("--rows", "--output", target), ())
+    )
+    for one, other in zip(rows, whole, strict=True):
+        assert (one["name"], one["elements"], one["largest"]) == (other["name"], other["elements"], None)
+        assert one["sum"] == pytest.approx(other["sum"], rel=1e-5)
+        assert one["mean"] == pytest.approx(other["mean"], rel=1e-5)
+    told = {info.name: math.prod(info.shape) for info in list_tensors(target)}
+    assert told.keys() == {one["name"] for one in rows}
+    memory = [
+        json.loads(llm("fisher", *ON, *words, "--dry-run", "--json").out)["memory_bytes"]
+        for words in ((), ("--rows",))
+    ]
+    assert memory[0] - memory[1] == 4 * sum(one["elements"] for one in whole) - 8 * sum(told.values())
+    assert "  -" in llm("fisher", *ON, "--rows").out
+
+
 def test_an_allocation_stands_beside_its_control(llm):
     words = ("--bits", 6.5, "--formats", INT4, INT8, "--fused", "--measure")
     record = json.loads(llm("allocate", *ON, *words, "--json").out)
