@@ -6,13 +6,14 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from ..theory.fitting.weight_names import Part, in_tower, is_bias
 from .embedded import embedded_model_folder
+from .loading import check_architecture, read_model, read_tokenizer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -92,7 +93,9 @@ def pick_device(device: str = "auto") -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         found = torch.device(device)
-    except RuntimeError:
+        if found.type not in ("cpu", "cuda"):
+            raise ValueError(found.type)
+    except (RuntimeError, ValueError):
         raise ValueError(f"device must be 'auto', 'cpu', 'cuda' or 'cuda:N', got {device!r}") from None
     if found.type == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"device {device!r} was asked for, but torch finds no GPU here")
@@ -131,23 +134,19 @@ def load_model(
     Raises
     ------
     ValueError
-        If the folder is missing or holds no causal model, the architecture is unknown, or the dtype or device is.
+        If the folder is missing or holds no causal model, the architecture, dtype or device is unknown, there is
+        no tokenizer, or weights are damaged, missing, of another shape, NaN or infinite.
     OSError
         If a hub id cannot be fetched (`HF_HUB_OFFLINE=1` is honoured).
     """
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
     folder = locate_model(name)
     kind = _dtype(dtype)
     target = pick_device(device)
-    options: dict[str, Any] = {"trust_remote_code": trust_remote_code}
-    try:
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=kind, device_map=device_map, **options)
-        tokenizer = AutoTokenizer.from_pretrained(folder, **options)
-    except (ValueError, KeyError) as error:
-        raise ValueError(f"{name}: not a causal language model that transformers knows: {error}") from error
-    except OSError as error:
-        raise OSError(f"{name}: neither a model folder nor a hub id that can be fetched: {error}") from error
+    check_architecture(str(name), folder, trust_remote_code=trust_remote_code)
+    tokenizer = read_tokenizer(str(name), folder, trust_remote_code=trust_remote_code)
+    model = read_model(
+        str(name), folder, dtype=kind, device_map=device_map, trust_remote_code=trust_remote_code
+    )
     if device_map is None:
         model = model.to(target)
     return LanguageModel(str(name), model.eval().requires_grad_(False), tokenizer, _fetched(folder))
@@ -177,6 +176,10 @@ def locate_model(name: str | os.PathLike[str]) -> str:
     if str(name) == EMBEDDED:
         return str(embedded_model_folder())
     path = Path(name)
+    if not str(name):
+        raise ValueError("the name of a model must not be empty")
+    if path.is_file():
+        raise ValueError(f"{name}: is a file, the folder of a model was expected")
     if path.is_dir() and not (path / "config.json").exists():
         raise ValueError(f"{name}: the folder holds no config.json, so it is no model of transformers")
     if not path.is_dir() and (path.is_absolute() or str(name).startswith(".") or str(name).count("/") > 1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +15,12 @@ from .standard_text import standard_documents
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-__all__ = ["STANDARD", "Sequences", "load_text", "token_sequences"]
+__all__ = ["STANDARD", "Sequences", "check_text", "load_text", "token_sequences"]
 
 STANDARD = "standard"
 _DATASET = "dataset:"
+# Tokens are seldom longer on average: enough characters to see that a sequence fits.
+_CHARACTERS = 64
 _SUFFIXES = (".txt", ".md", ".rst")
 
 
@@ -71,14 +74,35 @@ def load_text(source: str | os.PathLike[str] = STANDARD) -> str:
     name = str(source)
     if name == STANDARD:
         return "\n\n".join(standard_documents("test"))
+    if not name:
+        raise ValueError("text must be a file, a folder, a dataset or 'standard', got an empty name")
     text = _dataset(name) if name.startswith(_DATASET) else _files(Path(source))
     if not text.strip():
         raise ValueError(f"text {name}: it is empty")
     return text
 
 
+def check_text(source: str | os.PathLike[str], tokenizer: PreTrainedTokenizerBase, *, length: int) -> None:
+    """Raise what `token_sequences` would raise for a text, without downloads and without reading all tokens.
+
+    Parameters
+    ----------
+    source, tokenizer, length
+        As `token_sequences` takes them.
+    """
+    if str(source).startswith(_DATASET):
+        _dataset_path(str(source))
+        return
+    text = load_text(source)
+    start = text[: _CHARACTERS * length]
+    if len(_tokens(start, tokenizer)) < length:
+        _fitting(source, _tokens(text, tokenizer), length, length - len(_start_token(tokenizer)))
+
+
 def _files(path: Path) -> str:
     if path.is_dir():
+        if not os.access(path, os.R_OK | os.X_OK):
+            raise ValueError(f"text {path}: no permission to read the folder")
         files = sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES and file.is_file())
         if not files:
             raise ValueError(f"text {path}: the folder holds no {', '.join(_SUFFIXES)} file")
@@ -90,23 +114,32 @@ def _files(path: Path) -> str:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(f"text {path}: not UTF-8 ({error.reason} at byte {error.start})") from None
+    if "\0" in text:
+        raise ValueError(f"text {path}: no text, it holds zero bytes")
+    return text
 
 
 def _dataset(name: str) -> str:
-    try:
-        from datasets import load_dataset  # type: ignore[import-not-found, unused-ignore]
-    except ImportError:
-        raise ImportError(f"text {name}: needs the library `datasets`") from None
-    *path, split = name.removeprefix(_DATASET).split(":")
-    if not 1 <= len(path) <= 2:
-        raise ValueError(f"text {name}: must be dataset:NAME:SPLIT or dataset:NAME:CONFIG:SPLIT")
+    path, split = _dataset_path(name)
+    from datasets import load_dataset  # type: ignore[import-not-found, unused-ignore]
+
     rows = load_dataset(*path, split=split)
     if "text" not in rows.column_names:
         raise ValueError(f"text {name}: the dataset has no column 'text', but {', '.join(rows.column_names)}")
     return "\n\n".join(rows["text"])
+
+
+def _dataset_path(name: str) -> tuple[list[str], str]:
+    """Name (with configuration) and split of a dataset, where its library is there."""
+    *path, split = name.removeprefix(_DATASET).split(":")
+    if not 1 <= len(path) <= 2 or not all((*path, split)):
+        raise ValueError(f"text {name}: must be dataset:NAME:SPLIT or dataset:NAME:CONFIG:SPLIT")
+    if importlib.util.find_spec("datasets") is None:
+        raise ImportError(f"text {name}: needs the library `datasets`")
+    return path, split
 
 
 def token_sequences(
@@ -143,15 +176,24 @@ def token_sequences(
         raise ValueError(f"count must be at least 1 sequence, got {count}")
     start = _start_token(tokenizer)
     body = length - len(start)
-    ids = tokenizer(load_text(text), add_special_tokens=False, verbose=False)["input_ids"]
-    fitting = len(ids) // body
-    if fitting < 1:
-        raise ValueError(f"text {text}: it has {len(ids)} tokens, fewer than one sequence of {length}")
+    ids = _tokens(load_text(text), tokenizer)
+    fitting = _fitting(text, ids, length, body)
     rows = torch.tensor(ids[: fitting * body]).reshape(fitting, body)
     if count is not None and count < fitting:
         rows = rows[torch.arange(count) * fitting // count]
     first = torch.tensor(start, dtype=rows.dtype).expand(len(rows), len(start))
     return Sequences(torch.cat([first, rows], dim=1), str(text), len(ids) - rows.numel())
+
+
+def _tokens(text: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    return list(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
+
+
+def _fitting(text: str | os.PathLike[str], ids: list[int], length: int, body: int) -> int:
+    """Sequences that fit, at least one."""
+    if len(ids) < body:
+        raise ValueError(f"text {text}: it has {len(ids)} tokens, fewer than one sequence of {length}")
+    return len(ids) // body
 
 
 def _start_token(tokenizer: PreTrainedTokenizerBase) -> list[int]:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from bitlaw.llm.models import LanguageModel
-from bitlaw.llm.text import load_text, token_sequences
+from bitlaw.llm.text import check_text, load_text, token_sequences
 
 
 def test_sequences_are_the_text_in_order(tiny: LanguageModel, tmp_path: Path) -> None:
@@ -72,3 +72,36 @@ def test_impossible_sequences_are_refused(tiny: LanguageModel, tmp_path: Path) -
         token_sequences(short, tiny.tokenizer, length=1)
     with pytest.raises(ValueError, match="count must be at least 1"):
         token_sequences(short, tiny.tokenizer, length=2, count=0)
+
+
+def test_bytes_and_closed_folders_are_no_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match=r"text must be a file, .* got an empty name"):
+        load_text("")
+    (tmp_path / "a.txt").write_bytes(b"words\0and zeros")
+    with pytest.raises(ValueError, match=r"a\.txt: no text, it holds zero bytes"):
+        load_text(tmp_path / "a.txt")
+    monkeypatch.setattr("bitlaw.llm.text.os.access", lambda *_: False)
+    with pytest.raises(ValueError, match="no permission to read the folder"):
+        load_text(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["dataset:", "dataset:a", "dataset:a::c", "dataset:a:b:c:d"])
+def test_names_of_datasets_are_checked_before_the_library_is_asked(name: str) -> None:
+    with pytest.raises(ValueError, match="must be dataset:NAME:SPLIT or dataset:NAME:CONFIG:SPLIT"):
+        load_text(name)
+
+
+def test_a_check_says_what_cutting_would_say(
+    tiny: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("A line of a few words.\n" + " " * 3000 + "and a few more")
+    ids = tiny.tokenizer(path.read_text(), add_special_tokens=False)["input_ids"]
+    least = len(ids) + len(tiny.tokenizer("")["input_ids"])
+    check_text(path, tiny.tokenizer, length=least)
+    for call in (check_text, token_sequences):
+        with pytest.raises(ValueError, match=f"it has {len(ids)} tokens, fewer than one sequence"):
+            call(path, tiny.tokenizer, length=least + 1)  # type: ignore[operator]
+    monkeypatch.setattr("bitlaw.llm.text.importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ImportError, match="needs the library `datasets`"):
+        check_text("dataset:a:test", tiny.tokenizer, length=8)
