@@ -103,7 +103,9 @@ def noise_sensitivity(
 
 def _disturb(weights: torch.Tensor, noise: float, seed: int) -> torch.Tensor:
     """Add noise of a size relative to the root mean square; what was added, on the CPU."""
-    energy = sum(float(part.double().square().sum()) for part in weights.reshape(-1).split(_SLICE))
+    flat = weights.reshape(-1)
+    starts = range(0, len(flat), _SLICE)
+    energy = sum(float(flat[start : start + _SLICE].double().square().sum()) for start in starts)
     change = torch.randn(weights.shape, generator=torch.Generator().manual_seed(seed))
     change *= noise * math.sqrt(energy / weights.numel())
     weights += change.to(weights.device, weights.dtype)
