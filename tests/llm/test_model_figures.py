@@ -280,3 +280,15 @@ def test_importing_the_figures_imports_neither_torch_nor_matplotlib() -> None:
         "sys.exit('torch' in sys.modules or 'matplotlib' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_page_of_figures_tells_titles_papers_and_runs() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "figures.md").read_text(encoding="utf-8")
+    rows = {
+        line.split("`")[1]: line.split(" | ") for line in page.splitlines() if line.startswith("| `model_")
+    }
+    assert list(rows) == list(MODEL_FIGURES)
+    for name, module in MODEL_FIGURES.items():
+        runs = sum(len(study) for study in figure_studies(["m"], names=[name]))
+        assert rows[name][1:4] == [module.title, module.paper, str(runs)]
+    assert f"figures show, {sum(map(len, figure_studies(['m'])))} in all" in page
