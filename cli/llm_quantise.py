@@ -15,7 +15,7 @@ from .arguments import subparser
 from .errors import UsageError
 from .llm_allocation_file import check_allocation, plan_allocation, read_allocation
 from .llm_headers import PARTS
-from .llm_options import add_model_options, add_part_options, ends_of, needs_llm, parts_of, steps, with_ends
+from .llm_options import add_model_options, add_part_options, ends_of, needs_llm, parts_of, steps
 from .llm_plan import Work, dry_run
 from .output import Block, Table, json_text, note, number, show
 
@@ -56,30 +56,30 @@ def add_parser(tasks: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Quantise, write, print."""
-    allocation, target = _allocation(args), _target(args.output)
-    format = None if args.format is None else parse_format(args.format)
-    parts, ends = parts_of(args.parts), ends_of(args)
+    allocation, target, parts = _allocation(args), _target(args.output), parts_of(args.parts)
+    formats = {} if args.format is None else {args.format: parse_format(args.format)}
+    ends = ends_of(args)
     if args.dry_run:
         if allocation is not None:
             return plan_allocation(args, allocation, Work(overwrites=PARTS, writes="weights"))
-        work = Work(overwrites=parts, writes="weights")
-        return dry_run(args, work, with_ends({args.format: format}, args), parts)
+        return dry_run(args, Work(overwrites=parts, writes="weights"), formats, parts)
     needs_llm(args)
     from bitlaw.llm.models import load_model, weight_tensors
     from bitlaw.llm.quantise import assign, model_bits
 
     language_model = load_model(args.model, device=args.device, dtype=args.dtype)
     if allocation is None:
-        assignment = assign(language_model.model, format, parts=parts, ends=ends)
+        assignment = assign(language_model.model, formats[args.format], parts=parts, ends=ends)
     else:
+        assignment = allocation
         names = {w.name: w.part for w in weight_tensors(language_model.model)}
-        assignment = check_allocation(allocation, names, args.allocation)
+        check_allocation(allocation, names, args.allocation)
     records = _write(language_model, assignment, target)
     bits = model_bits(language_model.model, records)
     note(f"wrote {target}")
     record = {
         "model": args.model,
-        "format": None if format is None else str(format),
+        "format": None if args.format is None else str(formats[args.format]),
         "allocation": args.allocation,
         "bits": bits.per_parameter,
         "decoder_bits": bits.per_decoder_parameter,
