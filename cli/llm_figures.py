@@ -128,7 +128,7 @@ def _list(names: Sequence[str], as_json: bool) -> int:
     from bitlaw.paper_figures.model_figures import MODEL_FIGURES
 
     modules = {name: MODEL_FIGURES[name] for name in names}
-    entries = [
+    entries: list[dict[str, Any]] = [
         {"name": name, "title": module.title, "paper": module.paper, "formats": list(module.FORMATS)}
         for name, module in modules.items()
     ]
