@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from .arguments import subparser
 from .errors import UsageError
 from .files import check_target, write_file
+from .llm_faults import check_budget
+from .llm_headers import read_model_plan
 from .llm_options import (
     add_model_options,
     formats_of,
@@ -74,8 +76,9 @@ def run(args: argparse.Namespace) -> int:
     if args.dry_run:
         passes, overwritten = (3, parts) if args.measure else (1, ())
         work = Work(args.sequences, args.length, args.batch, passes, True, overwritten)
-        return dry_run(args, work, formats, parts, args.bits)
+        return dry_run(args, work, formats, parts)
     needs_llm(args)
+    _check_budget(args, formats.values(), parts)
     from bitlaw.llm.workload import open_workload, prepare_parts
 
     with steps() as step:
@@ -90,6 +93,15 @@ def run(args: argparse.Namespace) -> int:
         note(f"wrote {target}")
     show([json_text(record).rstrip("\n")] if args.json else _blocks(record))
     return 0
+
+
+def _check_budget(args: argparse.Namespace, formats: Iterable[Format], parts: tuple[Part, ...]) -> None:
+    """Refuse a budget at once where the headers of the model are here to tell."""
+    try:
+        plan = read_model_plan(args.model, args.dtype)
+    except (UsageError, ValueError, OSError):  # what is wrong, if anything, loading will tell
+        return
+    check_budget(plan, formats, parts, args.bits)
 
 
 def _allocated(

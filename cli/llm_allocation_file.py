@@ -12,8 +12,9 @@ from typing import Any
 from bitlaw.theory.formats import Format, parse_format
 
 from .errors import UsageError
+from .llm_faults import faults_of
 from .llm_headers import PARTS, read_model_plan
-from .llm_plan import Plan, Work, check_inputs, check_plans, faults_of
+from .llm_plan import Plan, Work, check_inputs, check_plans
 from .output import json_text, show
 
 __all__ = ["check_allocation", "plan_allocation", "read_allocation"]
@@ -61,10 +62,8 @@ def _entries(content: Any, path: str) -> list[dict[str, Any]]:
     return list(entries)
 
 
-def check_allocation(
-    allocation: Mapping[str, Format], parts: Mapping[str, str], path: str
-) -> Mapping[str, Format]:
-    """Compare an allocation with the parts of a model's tensors by their names, and give it back.
+def check_allocation(allocation: Mapping[str, Format], parts: Mapping[str, str], path: str) -> None:
+    """Compare an allocation with the parts of a model's tensors by their names.
 
     Raises
     ------
@@ -79,7 +78,6 @@ def check_allocation(
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise UsageError(f"--allocation {path}: has no format for {missing[0]}{more}")
-    return allocation
 
 
 def plan_allocation(args: argparse.Namespace, allocation: Mapping[str, Format], work: Work) -> int:
@@ -90,7 +88,7 @@ def plan_allocation(args: argparse.Namespace, allocation: Mapping[str, Format], 
     UsageError, ValueError
         As `dry_run`, and as `check_allocation`.
     """
-    check_inputs(args.device, None)
+    check_inputs(args.device, None, model=args.model)
     model = read_model_plan(args.model, args.dtype)
     check_allocation(allocation, {name: part for name, (part, _) in model.weights.items()}, args.allocation)
     faults = []

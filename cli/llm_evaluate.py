@@ -16,7 +16,6 @@ from .llm_options import (
     open_assigned,
     parts_of,
     steps,
-    with_ends,
 )
 from .llm_plan import Work, dry_run
 from .output import Block, Table, json_text, number, show
@@ -60,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     formats, parts = formats_of(args.formats), parts_of(args.parts)
     if args.dry_run:
         work = Work(args.sequences, args.length, args.batch, 2 + len(formats), False, parts)
-        return dry_run(args, work, with_ends(formats, args), parts)
+        return dry_run(args, work, formats, parts)
     needs_llm(args)
     record = _evaluated(args, formats)
     show([json_text(record).rstrip("\n")] if args.json else _blocks(record))

@@ -12,7 +12,7 @@ from bitlaw.theory.fitting.model_weights import list_weights, read_config, store
 
 from .errors import UsageError
 
-__all__ = ["PARTS", "ModelPlan", "read_model_plan"]
+__all__ = ["PARTS", "ModelPlan", "model_folder", "read_model_plan"]
 
 PARTS = ("embedding", "decoder", "head")
 
@@ -50,6 +50,16 @@ class ModelPlan:
         """Weights in the matrices of some parts."""
         return sum(math.prod(shape) for part, shape in self.weights.values() if part in parts)
 
+    def outer_layers(self, parts: Sequence[str]) -> set[str]:
+        """Matrices of some parts that lie in the first or the last layer."""
+        layers = {
+            name: int(number)
+            for name, (part, _) in self.weights.items()
+            if part in parts and (number := next(filter(str.isdecimal, name.split(".")), None)) is not None
+        }
+        ends = {min(layers.values()), max(layers.values())} if layers else set()
+        return {name for name, layer in layers.items() if layer in ends}
+
 
 def read_model_plan(name: str, dtype: str = "auto") -> ModelPlan:
     """Read configuration and headers of a model that is here.
@@ -61,7 +71,7 @@ def read_model_plan(name: str, dtype: str = "auto") -> ModelPlan:
     FileNotFoundError, ValueError
         As `theory.fitting.list_weights`.
     """
-    folder = _folder(name)
+    folder = model_folder(name)
     config = read_config(folder)
     infos = [info for info in stored_tensors(folder).values() if info.skipped is None]
     weights = {weight.name: (weight.part, weight.shape) for weight in list_weights(folder)}
@@ -80,7 +90,14 @@ def read_model_plan(name: str, dtype: str = "auto") -> ModelPlan:
     )
 
 
-def _folder(name: str) -> Path:
+def model_folder(name: str) -> Path:
+    """Folder of a model that is here.
+
+    Raises
+    ------
+    UsageError
+        If it is not: a plan downloads and trains nothing.
+    """
     if name == "embedded":
         if importlib.util.find_spec("torch") is None:
             raise UsageError("--model embedded needs torch: install it with  pip install 'bitlaw[llm]'")

@@ -34,7 +34,6 @@ __all__ = [
     "open_assigned",
     "parts_of",
     "steps",
-    "with_ends",
     "workload_of",
 ]
 
@@ -122,12 +121,6 @@ def parts_of(text: str) -> tuple[Part, ...]:
 def ends_of(args: argparse.Namespace) -> Format | None:
     """Format of the first and the last layer, if another one was asked for."""
     return parse_format(args.ends) if args.ends else None
-
-
-def with_ends(formats: Mapping[str, Format], args: argparse.Namespace) -> dict[str, Format]:
-    """Formats by name, that of the first and the last layer among them."""
-    ends = ends_of(args)
-    return {**formats, args.ends: ends} if ends is not None else dict(formats)
 
 
 def workload_of(args: argparse.Namespace) -> Workload:

@@ -7,21 +7,16 @@ import importlib.util
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
-import numpy as np
-
-from bitlaw.theory.formats import Format, encode
-from bitlaw.theory.formats._candidates import stored
+from bitlaw.theory.formats import Format, parse_format
 
 from .errors import UsageError
-from .llm_headers import PARTS, ModelPlan, read_model_plan
+from .llm_faults import Fault, check_budget, faults_of
+from .llm_headers import PARTS, ModelPlan, model_folder, read_model_plan
 from .output import Block, Table, json_text, number, show
 
-__all__ = ["Plan", "Work", "check_inputs", "check_plans", "dry_run", "faults_of", "make_plan"]
-
-# A budget may miss the least number of bits by what sums of floats round.
-_ROUNDING = 1e-9
+__all__ = ["Plan", "Work", "check_inputs", "check_plans", "dry_run", "make_plan"]
 
 
 @dataclass(frozen=True)
@@ -53,15 +48,6 @@ class Work:
     keeps_reference: bool = False
     writes: Literal["", "weights", "fisher"] = ""
     by_rows: bool = False
-
-
-class Fault(NamedTuple):
-    """A format, the tensors it does not fit, why, and whether they cannot be stored at all."""
-
-    format: str
-    tensors: str
-    reason: str
-    fatal: bool
 
 
 @dataclass(frozen=True)
@@ -136,45 +122,84 @@ def dry_run(
     work: Work,
     formats: Mapping[str, Format] | None = None,
     parts: Sequence[str] = (),
-    budget: float | None = None,
+    *,
+    streams: bool = False,
 ) -> int:
     """Print what a task on `args.model` would take, and return its exit code.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        With `model`, `dtype`, `device`, `json`; with `text` and `length`, `ends`, and `bits` (a budget) where the
+        task has them.
+    work : Work
+    formats : mapping of str to Format, optional
+        For the tensors of the parts.
+    parts : sequence of str
+    streams : bool
+        Whether the task reads weights alone and never builds the model.
 
     Raises
     ------
     UsageError, ValueError
-        If the task would refuse its device, its text or its model, a tensor cannot be stored, or no format meets a
-        budget of bits per weight of the parts.
+        If the task would refuse its device, its model or its text, a tensor cannot be stored, or no format meets
+        the budget.
     """
-    check_inputs(args.device, getattr(args, "text", None))
-    plan = make_plan(args.model, args.dtype, work, formats or {}, parts)
+    model = None if streams else args.model
+    check_inputs(args.device, getattr(args, "text", None), model=model, length=getattr(args, "length", 2))
+    asked, ends = getattr(args, "ends", None), {}
+    if asked:
+        ends = {asked: parse_format(asked)}
+    plan = make_plan(args.model, args.dtype, work, formats or {}, parts, ends)
     show([json_text(plan.record()).rstrip("\n")] if args.json else plan.blocks())
     check_plans([plan])
-    if budget is not None:
-        _check_budget(plan.model, (formats or {}).values(), parts, budget)
+    if (bits := getattr(args, "bits", None)) is not None:
+        check_budget(plan.model, (formats or {}).values(), parts, bits)
     return 0
 
 
 def make_plan(
-    model: str, dtype: str, work: Work, formats: Mapping[str, Format], parts: Sequence[str]
+    model: str,
+    dtype: str,
+    work: Work,
+    formats: Mapping[str, Format],
+    parts: Sequence[str],
+    ends: Mapping[str, Format] | None = None,
 ) -> Plan:
-    """Plan from the headers of a model that is here."""
+    """Plan from the headers of a model that is here; `ends` go to the first and the last layer."""
     found = read_model_plan(model, dtype)
-    return Plan(found, work, faults_of(found, formats, parts))
+    return Plan(found, work, faults_of(found, formats, parts, ends))
 
 
-def check_inputs(device: str, text: str | None) -> None:
-    """Refuse a device or a text as the library would, where torch is there to say so."""
-    if importlib.util.find_spec("torch") is None:
+def check_inputs(device: str, text: str | None, *, model: str | None = None, length: int = 2) -> None:
+    """Refuse a device, a model and a text as the library would, where torch is there to say so.
+
+    Raises
+    ------
+    UsageError, ValueError, OSError
+        If the device is not there, the model is no language model or has no tokenizer, or the text cannot be read
+        or is shorter than a sequence of `length` tokens (told where a model is given).
+    """
+    if any(importlib.util.find_spec(name) is None for name in ("torch", "transformers")):
         return
-    if device not in ("auto", "cpu"):
+    if device != "auto":
         from bitlaw.llm.models import pick_device
 
         pick_device(device)
-    if text is not None and not text.startswith("dataset:"):
-        from bitlaw.llm.text import load_text
+    if model is None:
+        if text is not None and not text.startswith("dataset:"):
+            from bitlaw.llm.text import load_text
 
-        load_text(text)
+            load_text(text)
+        return
+    from bitlaw.llm.loading import check_architecture, read_tokenizer
+    from bitlaw.llm.text import check_text
+
+    folder = str(model_folder(model))
+    check_architecture(model, folder)
+    tokenizer = read_tokenizer(model, folder)
+    if text is not None:
+        check_text(text, tokenizer, length=length)
 
 
 def check_plans(plans: Sequence[Plan]) -> None:
@@ -185,46 +210,6 @@ def check_plans(plans: Sequence[Plan]) -> None:
                 raise UsageError(f"{plan.model.name}: {fault.tensors} in {fault.format}: {fault.reason}")
 
 
-def _check_budget(model: ModelPlan, formats: Any, parts: Sequence[str], budget: float) -> None:
-    shapes = [shape for part, shape in model.weights.values() if part in parts]
-    least: dict[tuple[int, ...], float] = {}
-    for shape in set(shapes):
-        # An entropy code has no length before the weights are seen.
-        least[shape] = min(0.0 if f.code == "entropy" else stored(f, [shape]) for f in formats)
-    elements = sum(map(math.prod, shapes))
-    needed = sum(least[shape] * math.prod(shape) for shape in shapes) / max(elements, 1)
-    if budget < needed * (1 - _ROUNDING):
-        raise UsageError(f"--bits {budget:g}: these formats need at least {needed:.6g} bits for each weight")
-
-
-def faults_of(model: ModelPlan, formats: Mapping[str, Format], parts: Sequence[str]) -> list[Fault]:
-    """What does not divide or cannot be stored, one entry for each format and width of rows."""
-    found = []
-    for name, format in formats.items():
-        widths: dict[int, list[str]] = {}
-        for tensor, (part, shape) in model.weights.items():
-            if part in parts:
-                widths.setdefault(shape[-1], []).append(tensor)
-        for width, tensors in widths.items():
-            reason, fatal = _reason(format, width)
-            if reason:
-                more = f" and {len(tensors) - 1} more" if len(tensors) > 1 else ""
-                found.append(Fault(name, f"{tensors[0]}{more}", reason, fatal))
-    return found
-
-
-def _reason(format: Format, width: int) -> tuple[str, bool]:
-    """What is wrong with rows of a width, if anything, and whether it is fatal."""
-    try:
-        encode(format, np.zeros((1, width), dtype=np.float32))
-    except (ValueError, TypeError) as error:
-        return f"cannot be stored: {error}", True
-    block = format.block[1] if isinstance(format.block, tuple) else format.block
-    if isinstance(block, int) and width % block:
-        return f"rows of {width}: the last block has {width % block} of {block}", False
-    return "", False
-
-
 def _counted(model: ModelPlan, part: str) -> str:
     count = sum(found == part for found, _ in model.weights.values())
     return f"{count} in the {part} ({model.elements((part,)):,} weights)"
@@ -232,7 +217,7 @@ def _counted(model: ModelPlan, part: str) -> str:
 
 def _size(count: float) -> str:
     for unit in ("B", "KiB", "MiB", "GiB"):
-        if count < 1024:
+        if count < 999.5:
             return f"{count:.3g} {unit}"
         count /= 1024
     return f"{count:.3g} TiB"

@@ -18,7 +18,6 @@ from .llm_options import (
     open_assigned,
     parts_of,
     steps,
-    with_ends,
 )
 from .llm_page import FILES, check_folder, markdown, page
 from .llm_plan import Work, dry_run
@@ -67,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     folder = None if args.output is None else check_folder(args.output, FILES)
     if args.dry_run:
         work = Work(args.sequences, args.length, args.batch, 1 + len(formats), True, parts)
-        return dry_run(args, work, with_ends(formats, args), parts)
+        return dry_run(args, work, formats, parts)
     needs_llm(args)
     record = _audited(args, formats)
     if folder is not None:

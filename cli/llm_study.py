@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .arguments import subparser
 from .errors import UsageError
+from .llm_faults import check_budget, faults_of
+from .llm_headers import read_model_plan
 from .llm_options import needs_llm
-from .llm_plan import Work, check_inputs, check_plans, make_plan
+from .llm_plan import Plan, Work, check_inputs, check_plans
 from .output import Block, Table, json_text, note, number, show
 
 if TYPE_CHECKING:
@@ -88,20 +91,33 @@ def run(args: argparse.Namespace) -> int:
 def plan_study(study: Study, as_json: bool) -> int:
     """Print what each model would take, if no run were there yet; refuse what the study would refuse."""
     asked = study.workload
-    check_inputs(asked.device, asked.text)
+    for name in study.models:
+        check_inputs(asked.device, asked.text, model=name, length=asked.length)
     parts = tuple(sorted({part for allocation in study.allocations for part in allocation.parts}))
-    ends = {str(one.ends): one.ends for one in study.allocations if one.ends is not None}
-    plans = [
-        make_plan(name, asked.dtype, _work(study, name, parts), {**study.formats, **ends}, parts)
-        for name in study.models
-    ]
+    plans = [_plan_model(study, name, _work(study, name, parts)) for name in study.models]
     if as_json:
         records = [plan.record() | {"runs": len(study.runs(plan.model.name))} for plan in plans]
         show([json_text(records).rstrip("\n")])
     else:
         show([f"{len(study)} runs", *(block for plan in plans for block in plan.blocks())])
     check_plans(plans)
+    for plan, one in product(plans, study.allocations):
+        if one.bits is not None:
+            check_budget(plan.model, study.formats.values(), one.parts, one.bits)
     return 0
+
+
+def _plan_model(study: Study, name: str, work: Work) -> Plan:
+    """Plan of all runs of a model; what does not divide is told once."""
+    found = read_model_plan(name, study.workload.dtype)
+    faults = [
+        fault
+        for one in study.allocations
+        for fault in faults_of(
+            found, study.formats, one.parts, None if one.ends is None else {str(one.ends): one.ends}
+        )
+    ]
+    return Plan(found, work, list(dict.fromkeys(faults)))
 
 
 def _work(study: Study, model: str, parts: tuple[str, ...]) -> Work:

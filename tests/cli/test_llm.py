@@ -194,7 +194,7 @@ def test_an_allocation_stands_beside_its_control(llm):
         chosen["model.layers.0.self_attn.q_proj.weight"] == chosen["model.layers.0.self_attn.k_proj.weight"]
     )
     low = llm("allocate", *ON, "--bits", 1, "--formats", INT4)
-    assert (low.code, "budget must be at least" in low.err) == (2, True)
+    assert (low.code, "the budget must be at least" in low.err) == (2, True)
 
 
 def test_a_study_is_run_exported_and_taken_up(bitlaw, folder, tmp_path):
