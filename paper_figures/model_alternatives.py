@@ -90,7 +90,10 @@ def draw(data: Data) -> Figure:
     """A row for each name, with its bits."""
     rows = {f"{name} ({one.bits:.2f} bits)": one for name, one in data.over_line.items()}
     figure, axes = row_panels(
-        data.results, {"measured": rows}, ("KL divergence over the line's", "$R$ over the line's")
+        data.results,
+        {"measured": rows},
+        tuple(rows),
+        ("KL divergence over the line's", "$R$ over the line's"),
     )
     for panel in axes:
         panel.axvline(1.0, color=BLACK, linewidth=0.7)

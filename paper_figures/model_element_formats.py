@@ -70,7 +70,9 @@ def compute(study: ModelStudy) -> Data:
 @styled
 def draw(data: Data) -> Figure:
     """A row for each element."""
-    ordered = {name: data.series[4][name] for name in _ELEMENTS}
-    widths = {4: ordered} | data.series
-    figure, _ = row_panels(data.results, {f"{width} bits": widths[width] for width in _WIDTHS})
+    figure, _ = row_panels(
+        data.results,
+        {f"{width} bits": members for width, members in data.series.items()},
+        tuple(_ELEMENTS),
+    )
     return figure

@@ -56,5 +56,5 @@ def compute(study: ModelStudy) -> Data:
 @styled
 def draw(data: Data) -> Figure:
     """A row for each element and kind of scale."""
-    figure, _ = row_panels(data.results, {"matched": data.matched, "searched": data.searched})
+    figure, _ = row_panels(data.results, {"matched": data.matched, "searched": data.searched}, tuple(ROWS))
     return figure

@@ -127,17 +127,18 @@ def curve_panels(
 def row_panels(
     results: ModelResults,
     series: Mapping[str, Mapping[str, Compared]],
+    rows: Sequence[str],
     labels: tuple[str, str] = (SCALED_KL, SCALED_R),
 ) -> tuple[Figure, list[Axes]]:
-    """KL and R across, a row for each name that any of the series has, the series of a row below each other."""
-    rows = list(dict.fromkeys(row for members in series.values() for row in members))
+    """KL and R across, a row for each name, the series that have it below each other."""
     height = 1.15 + len(rows) * max(0.2, 0.12 * len(series))
     figure, axes = panels(2, height=height, sharey=True)
     shifts = [0.22 * (place - (len(series) - 1) / 2) for place in range(len(series))]
     for panel, quantity, label in zip(axes, ("kl", "r"), labels, strict=True):
         for (name, members), look, shift in zip(series.items(), LOOKS, shifts, strict=False):
-            places = [rows.index(row) + shift for row in members]
-            values = [getattr(one, quantity) for one in members.values()]
+            shown = [row for row in rows if row in members]
+            places = [rows.index(row) + shift for row in shown]
+            values = [getattr(members[row], quantity) for row in shown]
             _bars(panel, places, values, across=True, linestyle="none", label=name, **look)
             _ticks(panel, places, values, look)
         panel.plot([], [], color=BLACK, marker="|", markersize=8, linestyle="none", label="predicted")
@@ -194,6 +195,10 @@ def _unmarked(look: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _finish(figure: Figure, axes: Sequence[Axes], results: ModelResults) -> None:
+    from matplotlib.artist import Artist
+
     figure.suptitle(measured_on(results), fontsize=9.0)
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    entries = zip(*axes[0].get_legend_handles_labels(), strict=True)
+    # What is measured first, in the order given; matplotlib has all lines before it.
+    handles, labels = zip(*sorted(entries, key=lambda entry: isinstance(entry[0], Artist)), strict=True)
+    figure.legend(handles, labels, loc="outside lower center", ncols=4 if len(labels) == 4 else 3)

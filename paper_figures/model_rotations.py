@@ -60,5 +60,5 @@ def compute(study: ModelStudy) -> Data:
 @styled
 def draw(data: Data) -> Figure:
     """A row for each way of scaling and width."""
-    figure, _ = row_panels(data.results, {"as they are": data.plain, "rotated": data.rotated})
+    figure, _ = row_panels(data.results, {"as they are": data.plain, "rotated": data.rotated}, tuple(ROWS))
     return figure

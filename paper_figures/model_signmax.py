@@ -66,5 +66,9 @@ def compute(study: ModelStudy) -> Data:
 @styled
 def draw(data: Data) -> Figure:
     """A row for each element and layout."""
-    figure, _ = row_panels(data.results, {f"{width} bits": members for width, members in data.series.items()})
+    figure, _ = row_panels(
+        data.results,
+        {f"{width} bits": members for width, members in data.series.items()},
+        tuple(_LAYOUTS),
+    )
     return figure

@@ -59,7 +59,13 @@ def study_of(formats: tuple[str, ...], **changes: dict[str, Any]) -> ModelStudy:
             "specification": specification,
         }
         row |= {"bits": 3 + k / 64, "predicted_bits": 3 + k / 32, "kl": 1 / k, "kl_lower": 0.9 / k}
-        row |= {"kl_upper": 1.2 / k, "predicted_kl": 1.1 / k, "r": 0.5 / k, "predicted_r": 0.4 / k}
+        row |= {
+            "kl_upper": 1.2 / k,
+            "predicted_kl": 1.1 / k,
+            "scale_bits": 1 / k,
+            "r": 0.5 / k,
+            "predicted_r": 0.4 / k,
+        }
         runs.append(row | changes.get(text, {}))
         tensors.append(
             dict.fromkeys(TENSOR_COLUMNS, 1.0)
@@ -111,6 +117,15 @@ def test_every_place_of_a_figure_shows_the_run_of_its_format(module: ModuleType)
     for text, one in found:
         assert one.name == text
         assert shown(one) == pytest.approx(expected(runs[text]), rel=1e-12)
+
+
+def test_blocks_of_whole_rows_are_left_out() -> None:
+    curve = model_block_size.CURVES["cube root, absmax"]
+    bits = {text: {"scale_bits": max(16 / size, 16 / 256)} for size, text in curve.items()}
+    row = {model_block_size.LEVELS["cube root, row absmax"]: {"scale_bits": 16 / 256}}
+    data = model_block_size.compute(study_of(model_block_size.FORMATS, **bits, **row))
+    assert list(data.curves["cube root, absmax"]) == [16, 32, 64, 128]
+    model_block_size.draw(data).canvas.draw()
 
 
 @each
