@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         args.model = args.model or "embedded"
         return _plan(args, names) if args.dry_run else _run_and_draw(args, names)
     if args.work or not args.results.endswith(".json"):
-        needs_llm(args)
+        needs_llm(argparse.Namespace(task=args.task))  # a model is named, not opened
     from bitlaw.paper_figures.model_study import ModelStudy
 
     study = ModelStudy.open(args.results, args.work, args.model)

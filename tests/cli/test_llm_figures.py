@@ -1,6 +1,7 @@
 """`bitlaw llm figures`: a study that is run, resumed and drawn; figures of any study; errors of one line."""
 
 import contextlib
+import importlib.util
 import io
 import json
 import os
@@ -201,6 +202,23 @@ def test_errors_are_one_line(figures, done, workspace, words, told):
     assert outcome.out == ""
     assert told in outcome.err
     assert len(outcome.err.splitlines()) == 1
+
+
+def test_without_matplotlib_nothing_is_run(figures, folder, workspace, monkeypatch):
+    true = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *rest: None if name == "matplotlib" else true(name, *rest)
+    )
+    outcome = figures(TRADE_OFF, "--model", folder, *ON, "--output", "new")
+    assert outcome.code == 2
+    assert "pip install 'bitlaw[figures]'" in outcome.err
+    assert not (workspace / "new").exists()
+
+
+def test_drawing_results_trains_no_model(figures, done, monkeypatch):
+    monkeypatch.setattr("bitlaw.llm.embedded.embedded_model_path", None)
+    outcome = figures("--results", "new/figures.sqlite", "--model", "embedded")
+    assert "no models 'embedded'" in outcome.err
 
 
 def test_results_of_no_or_several_models_need_to_say_which(figures, done, workspace):
