@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import tempfile
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,9 +21,12 @@ from .llm_plan import Work, dry_run
 from .output import Block, Table, json_text, note, number, show
 
 if TYPE_CHECKING:
-    from bitlaw.llm.models import LanguageModel
-    from bitlaw.llm.quantise import Assignment, TensorRecord
+    from bitlaw.llm.models import Part
+    from bitlaw.llm.quantise import Assignment, ModelBits, TensorRecord
     from bitlaw.theory.formats import Format
+
+    # Writes the files of a model into a folder, and tells of each tensor.
+    Fill = Callable[[Path, Callable[[object], None]], tuple[list[TensorRecord], ModelBits]]
 
 __all__ = ["add_parser", "run"]
 
@@ -31,6 +35,8 @@ EXAMPLES = """\
       the embedded model
   bitlaw llm quantise --model ./llama --format int4_g64 --parts all --ends q8_0 --output small --dry-run
       what it would take, and which tensors do not divide
+  bitlaw llm quantise --model ./large --format mxfp4 --stream --output large-mxfp4
+      a model that fits in no memory: its files are copied with other values
   bitlaw llm quantise --allocation chosen.json --output mixed
       each tensor in the format that `bitlaw llm allocate --bits 3.5 --output chosen.json` chose for it"""
 
@@ -51,6 +57,11 @@ def add_parser(tasks: Any) -> None:
         "--allocation", metavar="FILE", help="a format for each tensor, as `bitlaw llm allocate` writes it"
     )
     add_part_options(parser)
+    parser.add_argument(
+        "--stream",
+        action="store_true",
+        help="file by file, one tensor in memory, in the type of the files; the model is not built",
+    )
     parser.add_argument("--output", required=True, metavar="DIR", help="the new folder")
 
 
@@ -58,24 +69,16 @@ def run(args: argparse.Namespace) -> int:
     """Quantise, write, print."""
     allocation, target, parts = _allocation(args), _target(args.output), parts_of(args.parts)
     formats = {} if args.format is None else {args.format: parse_format(args.format)}
-    ends = ends_of(args)
+    ends_of(args)  # a format that is unknown is told before anything is loaded
+    if args.stream and args.dtype != "auto":
+        raise UsageError("--stream keeps the type that the files have; --dtype does not go with it")
     if args.dry_run:
         if allocation is not None:
             return plan_allocation(args, allocation, Work(overwrites=PARTS, writes="weights"))
         return dry_run(args, Work(overwrites=parts, writes="weights"), formats, parts)
     needs_llm(args)
-    from bitlaw.llm.models import load_model, weight_tensors
-    from bitlaw.llm.quantise import assign, model_bits
-
-    language_model = load_model(args.model, device=args.device, dtype=args.dtype)
-    if allocation is None:
-        assignment = assign(language_model.model, formats[args.format], parts=parts, ends=ends)
-    else:
-        assignment = allocation
-        names = {w.name: w.part for w in weight_tensors(language_model.model)}
-        check_allocation(allocation, names, args.allocation)
-    records = _write(language_model, assignment, target)
-    bits = model_bits(language_model.model, records)
+    assignment, fill = (_from_files if args.stream else _from_model)(args, allocation)
+    records, bits = _write(target, len(assignment), fill)
     note(f"wrote {target}")
     record = {
         "model": args.model,
@@ -109,10 +112,62 @@ def _target(path: str) -> Path:
     return target
 
 
-def _write(language_model: LanguageModel, assignment: Assignment, target: Path) -> list[TensorRecord]:
-    """Quantise and save beside the target, then rename."""
-    from bitlaw.llm.quantise import quantised
+def _assigned(
+    args: argparse.Namespace, allocation: dict[str, Format] | None, parts: Mapping[str, Part]
+) -> Assignment:
+    """Formats of a model's tensors, by their parts or as a file says."""
+    from bitlaw.llm.quantise import assign_tensors
 
+    if allocation is None:
+        format, wanted = parse_format(args.format), parts_of(args.parts)
+        return assign_tensors(parts.items(), format, parts=wanted, ends=ends_of(args))
+    check_allocation(allocation, parts, args.allocation)
+    return allocation
+
+
+def _from_model(args: argparse.Namespace, allocation: dict[str, Format] | None) -> tuple[Assignment, Fill]:
+    """Load the model, and overwrite its weights while it is saved."""
+    from bitlaw.llm.models import load_model, weight_tensors
+    from bitlaw.llm.quantise import model_bits, quantised
+
+    loaded = load_model(args.model, device=args.device, dtype=args.dtype)
+    assignment = _assigned(args, allocation, {w.name: w.part for w in weight_tensors(loaded.model)})
+
+    def fill(folder: Path, progress: Callable[[object], None]) -> tuple[list[TensorRecord], ModelBits]:
+        with quantised(loaded, assignment, progress=progress) as records:
+            loaded.model.save_pretrained(folder)
+            loaded.tokenizer.save_pretrained(folder)
+        return records, model_bits(loaded.model, records)
+
+    return assignment, fill
+
+
+def _from_files(args: argparse.Namespace, allocation: dict[str, Format] | None) -> tuple[Assignment, Fill]:
+    """Copy the files of the model with other values."""
+    from bitlaw.llm.loading import check_architecture, read_tokenizer
+    from bitlaw.llm.models import locate_model
+    from bitlaw.llm.quantised_files import quantise_files
+    from bitlaw.llm.weight_files import fetch_weights
+    from bitlaw.theory.fitting import list_weights
+
+    source = fetch_weights(args.model)
+    check_architecture(args.model, str(source))
+    tokenizer = read_tokenizer(args.model, locate_model(args.model))
+    weights = list_weights(source, compare_ties=True)
+    assignment = _assigned(args, allocation, {weight.name: weight.part for weight in weights})
+
+    def fill(folder: Path, progress: Callable[[object], None]) -> tuple[list[TensorRecord], ModelBits]:
+        for name in ("config.json", "generation_config.json"):
+            if (source / name).is_file():
+                shutil.copyfile(source / name, folder / name)
+        tokenizer.save_pretrained(folder)
+        return quantise_files(source, folder, assignment, progress=progress)
+
+    return assignment, fill
+
+
+def _write(target: Path, count: int, fill: Fill) -> tuple[list[TensorRecord], ModelBits]:
+    """Fill a folder beside the target, then rename it."""
     unfinished = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
         with steps() as step:
@@ -121,18 +176,16 @@ def _write(language_model: LanguageModel, assignment: Assignment, target: Path) 
             def progress(_: object) -> None:
                 nonlocal done
                 done += 1
-                step("quantise", done, len(assignment))
+                step("quantise", done, count)
 
-            with quantised(language_model, assignment, progress=progress) as records:
-                language_model.model.save_pretrained(unfinished)
-                language_model.tokenizer.save_pretrained(unfinished)
+            records, bits = fill(unfinished, progress)
         told = json_text([asdict(record) for record in records])
         (unfinished / "bitlaw.json").write_text(told, encoding="utf-8")
         unfinished.chmod(0o755)
         unfinished.rename(target)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-    return records
+    return records, bits
 
 
 def _blocks(record: dict[str, Any]) -> list[Block]:

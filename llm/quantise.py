@@ -19,7 +19,16 @@ from .format_codec import quantise_tensor
 from .models import LanguageModel, Part, WeightTensor, weight_tensors
 from .restore import kept_weights
 
-__all__ = ["Assignment", "ModelBits", "TensorRecord", "assign", "model_bits", "quantised"]
+__all__ = [
+    "Assignment",
+    "ModelBits",
+    "TensorRecord",
+    "assign",
+    "assign_tensors",
+    "model_bits",
+    "quantise_weight",
+    "quantised",
+]
 
 # Name of a weight tensor -> its format; tensors that are not named stay as they are.
 Assignment = Mapping[str, Format]
@@ -129,16 +138,33 @@ def assign(
     ValueError
         If a part is unknown, or nothing is left to quantise.
     """
+    return assign_tensors([(w.name, w.part) for w in weight_tensors(model)], format, parts=parts, ends=ends)
+
+
+def assign_tensors(
+    tensors: Iterable[tuple[str, Part]],
+    format: Format,
+    *,
+    parts: Iterable[Part] = ("decoder",),
+    ends: Format | None = None,
+) -> dict[str, Format]:
+    """`assign`, for tensors by name and part.
+
+    Raises
+    ------
+    ValueError
+        As `assign`.
+    """
     wanted = tuple(parts)
     unknown = set(wanted) - {"embedding", "decoder", "head"}
     if unknown:
         raise ValueError(f"parts must be embedding, decoder or head, got {min(unknown)!r}")
-    chosen = [w for w in weight_tensors(model) if w.part in wanted]
+    chosen = [name for name, part in tensors if part in wanted]
     if not chosen:
         raise ValueError(f"the model has no weights in {', '.join(wanted)}")
-    layers = [layer for w in chosen if (layer := _layer(w.name)) is not None]
+    layers = [layer for name in chosen if (layer := _layer(name)) is not None]
     outer = {min(layers), max(layers)} if layers and ends is not None else set()
-    return {w.name: ends if ends is not None and _layer(w.name) in outer else format for w in chosen}
+    return {name: ends if ends is not None and _layer(name) in outer else format for name in chosen}
 
 
 def _layer(name: str) -> int | None:
@@ -191,25 +217,37 @@ def quantised(
 
 
 def _overwrite(tensor: WeightTensor, format: Format) -> TensorRecord:
+    record, restored = quantise_weight(tensor, format)
+    tensor.parameter.data.copy_(restored)
+    return record
+
+
+def quantise_weight(tensor: WeightTensor, format: Format) -> tuple[TensorRecord, torch.Tensor]:
+    """What a format does to a tensor, and what it restores.
+
+    Raises
+    ------
+    ValueError
+        If the tensor cannot be stored (its name is given).
+    """
     before = tensor.parameter.detach()
     try:
         found = quantise_tensor(format, before)
     except (ValueError, TypeError) as failure:
         raise ValueError(f"{tensor.name}: {failure}") from failure
     energy, squares, product = _sums(before, found.restored)
-    count = max(before.numel(), 1)
-    tensor.parameter.data.copy_(found.restored)
-    return TensorRecord(
+    record = TensorRecord(
         name=tensor.name,
         part=tensor.part,
         format=str(format),
         elements=before.numel(),
-        rms=math.sqrt(energy / count),
+        rms=math.sqrt(energy / max(before.numel(), 1)),
         error=math.sqrt(squares / energy) if energy > 0 else 0.0,
         gain=product / energy if energy > 0 else 1.0,
         bits=found.bits,
         entropy=found.entropy,
     )
+    return record, found.restored
 
 
 def _sums(weights: torch.Tensor, restored: torch.Tensor) -> tuple[float, float, float]:

@@ -1,5 +1,6 @@
 """An allocation goes into a file, the file into a model, and the model measures as the allocation did."""
 
+import errno
 import json
 import os
 
@@ -7,6 +8,7 @@ import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
+from bitlaw.llm import quantised_files
 from bitlaw.llm.divergence import measure_divergence
 from bitlaw.llm.embedded import embedded_model_folder
 from bitlaw.llm.models import load_model
@@ -76,6 +78,40 @@ def test_a_model_as_allocated_measures_as_the_allocation_did(bitlaw, quantise, f
     assert sorted(path.name for path in tmp_path.iterdir()) == ["chosen.json", "new"]
 
 
+@pytest.mark.parametrize("words", [(), ("--parts", "all", "--ends", INT8)])
+def test_streamed_models_are_those_that_are_loaded(bitlaw, folder, tmp_path, words):
+    shared = ("llm", "quantise", "--model", folder, "--format", INT4, "--device", "cpu", "--json", *words)
+    loaded, streamed = (
+        json.loads(bitlaw(*shared, "--output", tmp_path / name, *more).out)
+        for name, more in (("loaded", ()), ("streamed", ("--stream",)))
+    )
+    assert loaded == streamed
+    models = [load_model(tmp_path / name, device="cpu").model for name in ("loaded", "streamed")]
+    pairs = zip(*(model.state_dict().items() for model in models), strict=True)
+    assert all(one == other and a.equal(b) for (one, a), (other, b) in pairs)
+    assert {path.name for path in (tmp_path / "loaded").iterdir()} == {
+        path.name for path in (tmp_path / "streamed").iterdir()
+    }
+
+
+def test_a_streamed_model_is_as_allocated(quantise, write, names):
+    record = json.loads(quantise(write({FIRST: INT8}), "--stream", "--json").out)
+    assert {one["name"]: one["format"] for one in record["tensors"]} == dict.fromkeys(names, INT4) | {
+        FIRST: INT8
+    }
+
+
+def test_a_disk_that_fills_up_leaves_no_folder(quantise, write, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(quantised_files, "copy_tensors", full)
+    outcome = quantise(write(), "--stream")
+    assert outcome.code == 2
+    assert "No space left on device" in outcome.err
+    assert [path.name for path in tmp_path.iterdir()] == ["allocation.json"]
+
+
 def test_a_file_of_an_allocation_is_only_replaced_when_asked_to(bitlaw, folder, tmp_path):
     file = tmp_path / "chosen.json"
     file.write_text("mine")
@@ -136,5 +172,6 @@ def test_one_source_of_formats_is_needed(quantise, bitlaw, write, tmp_path):
     assert "not allowed with argument" in quantise(write(), "--format", "nf4").err
     assert "--parts and --ends go with --format" in quantise(write(), "--ends", "nf4").err
     assert "there is no such file" in quantise(tmp_path / "none.json").err
+    assert "--dtype does not go with it" in quantise(write(), "--stream", "--dtype", "float16").err
     neither = bitlaw("llm", "quantise", "--output", tmp_path / "new")
     assert "one of the arguments --format --allocation is required" in neither.err
