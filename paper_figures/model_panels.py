@@ -140,7 +140,7 @@ def row_panels(
             places = [rows.index(row) + shift for row in shown]
             values = [getattr(members[row], quantity) for row in shown]
             _bars(panel, places, values, across=True, linestyle="none", label=name, **look)
-            _ticks(panel, places, values, look)
+            _ticks(panel, places, values, look["color"] if len(series) > 1 else BLACK)
         panel.plot([], [], color=BLACK, marker="|", markersize=8, linestyle="none", label="predicted")
         panel.set_xscale("log")
         plain_ticks(panel.xaxis)
@@ -157,7 +157,7 @@ def plain_ticks(axis: Axis) -> None:
 
     low, high = sorted(axis.get_view_interval())
     span = high / low if low > 0 else 1.0
-    subs = (1.0,) if span > 300 else (1.0, 3.0) if span > 30 else (1.0, 2.0, 5.0) if span > 5 else _FINE
+    subs = (1.0,) if span > 300 else (1.0, 3.0) if span > 40 else (1.0, 2.0, 3.0, 5.0) if span > 5 else _FINE
     axis.set_major_locator(LogLocator(subs=subs, numticks=20))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_locator(NullLocator())
@@ -178,11 +178,12 @@ def _bars(axes: Axes, places: Sequence[float], values: Sequence[Value], *, acros
         axes.errorbar(places, measured, yerr=bars, **shared)
 
 
-def _ticks(axes: Axes, places: Iterable[float], values: Iterable[Value], look: Mapping[str, Any]) -> None:
+def _ticks(axes: Axes, places: Iterable[float], values: Iterable[Value], colour: str) -> None:
     axes.plot(
         [value.predicted for value in values],
         list(places),
-        color=look["color"],
+        color=colour,
+        zorder=3,
         marker="|",
         markersize=8,
         markeredgewidth=0.9,
