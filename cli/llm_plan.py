@@ -37,6 +37,8 @@ class Work:
         What else is written.
     by_rows : bool
         Whether sums along rows alone are kept of the Fisher information.
+    streams : bool
+        Whether weights are read one tensor at a time and the model is never run.
     """
 
     sequences: int = 0
@@ -48,6 +50,7 @@ class Work:
     keeps_reference: bool = False
     writes: Literal["", "weights", "fisher"] = ""
     by_rows: bool = False
+    streams: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,10 +69,9 @@ class Plan:
         operations = 2.0 * model.parameters * tokens * (work.forwards + (3 if work.fisher else 0))
         logits = work.batch * work.length * model.vocabulary * (model.element + 4)
         # What a tensor is restored as lies beside it, and its codes.
-        largest = max(
-            (math.prod(s) for part, s in model.weights.values() if part in work.overwrites), default=0
-        )
-        memory = (model.parameters + 2 * largest) * model.element + logits
+        used = work.overwrites or (PARTS if work.streams else ())
+        largest = max((math.prod(shape) for part, shape in model.weights.values() if part in used), default=0)
+        memory = ((largest if work.streams else model.parameters) + 2 * largest) * model.element + logits
         fisher = 4 * model.elements(PARTS)
         if work.by_rows:
             fisher = 8 * sum(math.prod(shape[:-1]) for _, shape in model.weights.values())
@@ -122,8 +124,6 @@ def dry_run(
     work: Work,
     formats: Mapping[str, Format] | None = None,
     parts: Sequence[str] = (),
-    *,
-    streams: bool = False,
 ) -> int:
     """Print what a task on `args.model` would take, and return its exit code.
 
@@ -136,8 +136,6 @@ def dry_run(
     formats : mapping of str to Format, optional
         For the tensors of the parts.
     parts : sequence of str
-    streams : bool
-        Whether the task reads weights alone and never builds the model.
 
     Raises
     ------
@@ -145,7 +143,8 @@ def dry_run(
         If the task would refuse its device, its model or its text, a tensor cannot be stored, or no format meets
         the budget.
     """
-    model = None if streams else args.model
+    # A task that reads nothing but weights takes folders that transformers knows nothing of.
+    model = None if work.streams and not work.writes else args.model
     check_inputs(args.device, getattr(args, "text", None), model=model, length=getattr(args, "length", 2))
     asked, ends = getattr(args, "ends", None), {}
     if asked:

@@ -73,9 +73,13 @@ def run(args: argparse.Namespace) -> int:
     if args.stream and args.dtype != "auto":
         raise UsageError("--stream keeps the type that the files have; --dtype does not go with it")
     if args.dry_run:
-        if allocation is not None:
-            return plan_allocation(args, allocation, Work(overwrites=PARTS, writes="weights"))
-        return dry_run(args, Work(overwrites=parts, writes="weights"), formats, parts)
+        changed = parts if allocation is None else PARTS
+        work = Work(overwrites=changed, writes="weights", streams=args.stream)
+        return (
+            dry_run(args, work, formats, parts)
+            if allocation is None
+            else plan_allocation(args, allocation, work)
+        )
     needs_llm(args)
     assignment, fill = (_from_files if args.stream else _from_model)(args, allocation)
     records, bits = _write(target, len(assignment), fill)

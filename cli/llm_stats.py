@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     """Measure tensor by tensor, print."""
     formats = formats_of(args.formats)
     if args.dry_run:
-        return dry_run(args, Work(), formats, PARTS, streams=True)
+        return dry_run(args, Work(streams=True), formats, PARTS)
     needs_llm(args)
     from bitlaw.llm.models import pick_device
     from bitlaw.llm.statistics import tensor_statistics

@@ -94,6 +94,26 @@ def test_streamed_models_are_those_that_are_loaded(bitlaw, folder, tmp_path, wor
     }
 
 
+def test_a_plan_of_a_streamed_model_holds_one_tensor(bitlaw, folder, tmp_path):
+    words = (
+        "llm",
+        "quantise",
+        "--model",
+        folder,
+        "--format",
+        INT4,
+        "--output",
+        tmp_path / "new",
+        "--dry-run",
+        "--json",
+    )
+    loaded, streamed = (json.loads(bitlaw(*words, *more).out) for more in ((), ("--stream",)))
+    model = load_model(folder, device="cpu").model
+    largest = max(p.numel() for n, p in model.named_parameters() if ".layers." in n)
+    assert streamed["memory_bytes"] == 4 * 3 * largest
+    assert loaded["memory_bytes"] == 4 * (sum(p.numel() for p in model.parameters()) + 2 * largest)
+
+
 def test_a_streamed_model_is_as_allocated(quantise, write, names):
     record = json.loads(quantise(write({FIRST: INT8}), "--stream", "--json").out)
     assert {one["name"]: one["format"] for one in record["tensors"]} == dict.fromkeys(names, INT4) | {
