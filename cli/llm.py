@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -38,7 +39,28 @@ def add_parser(commands: Any) -> None:
     tasks = parser.add_subparsers(title="tasks", metavar="TASK", dest="task", required=True)
     for task in TASKS:
         import_module(f".llm_{task}", __package__).add_parser(tasks)
+    for one in tasks.choices.values():
+        one.set_defaults(run=_plainly(one.get_default("run")))
     parser.set_defaults(run=_nothing)
+
+
+def _plainly(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
+    """Let errors of torch and safetensors, which are of no kind that the program knows, be told like all others."""
+
+    def told(args: argparse.Namespace) -> int:
+        try:
+            return run(args)
+        except Exception as error:
+            kind = type(error).__name__
+            if kind == "SafetensorError":
+                raise UsageError(f"a .safetensors file cannot be read or written: {error}") from error
+            if kind == "OutOfMemoryError" or "can't allocate memory" in str(error):
+                raise UsageError(
+                    "not enough memory for this model and batch; smaller --batch and --length take less"
+                ) from error
+            raise
+
+    return told
 
 
 def _nothing(args: argparse.Namespace) -> int:

@@ -68,8 +68,7 @@ def run(args: argparse.Namespace) -> int:
     if args.dry_run:
         return plan_study(study, args.json)
     for path in args.export:
-        if Path(path).suffix not in (".csv", ".parquet"):
-            raise UsageError(f"--export {path}: the ending must be .csv or .parquet")
+        _check_export(Path(path))
     file = Path(args.file)
     with Results(args.results or file.with_suffix(".sqlite")) as results:
         outcome = run_study(
@@ -86,6 +85,18 @@ def run(args: argparse.Namespace) -> int:
         first, reason = outcome.failures[0]
         raise UsageError(f"{len(outcome.failures)} runs cannot be carried out; {first}: {reason}")
     return 0
+
+
+def _check_export(path: Path) -> None:
+    """Refuse a file that cannot be written, or is there and no earlier export."""
+    from bitlaw.llm.study_export import is_export
+
+    if path.suffix not in (".csv", ".parquet"):
+        raise UsageError(f"--export {path}: the ending must be .csv or .parquet")
+    if not path.parent.is_dir():
+        raise UsageError(f"--export {path}: the folder {path.parent} does not exist")
+    if path.exists() and not is_export(path):
+        raise UsageError(f"--export {path}: exists and bitlaw did not write it; choose another name")
 
 
 def plan_study(study: Study, as_json: bool) -> int:

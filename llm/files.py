@@ -15,5 +15,7 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     try:
         write(unfinished)
         unfinished.replace(path)
+    except OSError as error:  # a full disk names no file, and no one knows the unfinished one
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     finally:
         unfinished.unlink(missing_ok=True)

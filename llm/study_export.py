@@ -12,7 +12,7 @@ from typing import Any
 from .files import write_whole
 from .study_results import Results
 
-__all__ = ["export_results"]
+__all__ = ["export_results", "is_export"]
 
 
 def export_results(results: Results, path: str | os.PathLike[str], table: str = "runs") -> int:
@@ -51,6 +51,21 @@ def export_results(results: Results, path: str | os.PathLike[str], table: str = 
         raise ValueError(f"{results.path}: holds no {table} to export")
     write_whole(target, lambda file: writers[target.suffix](file, rows))
     return len(rows)
+
+
+def is_export(path: Path) -> bool:
+    """Whether a file is a table that `export_results` wrote, by its columns."""
+    if path.suffix == ".csv":
+        with path.open(encoding="utf-8", errors="replace", newline="") as file:
+            return "fingerprint" in next(csv.reader(file), [])
+    try:
+        from pyarrow import ArrowException, parquet
+    except ImportError:
+        return False
+    try:
+        return "fingerprint" in parquet.read_schema(path).names
+    except ArrowException:
+        return False
 
 
 def _csv(path: Path, rows: list[dict[str, Any]]) -> None:
