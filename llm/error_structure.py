@@ -300,7 +300,8 @@ def _runs(x: torch.Tensor, width: int) -> torch.Tensor:
     """Rows cut into runs; the last one is filled up with zeros."""
     if width < 1:
         raise ValueError(f"span must be a positive number of elements, got {width}")
-    return functional.pad(x, (0, -x.shape[-1] % width)).unflatten(-1, (-1, width))
+    padded = functional.pad(x, (0, -x.shape[-1] % width))
+    return padded.reshape(*x.shape[:-1], padded.shape[-1] // width, width)
 
 
 def _joined(runs: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
