@@ -11,13 +11,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 from bitlaw.theory import parse_format
 
 from . import (
+    model_allocated_bits,
     model_allocation,
     model_alternatives,
+    model_bits_per_element,
     model_block_size,
     model_compression,
     model_cross_entropy,
     model_element_formats,
     model_error_prediction,
+    model_fisher_structure,
+    model_fisher_targets,
     model_kl_prediction,
     model_moment_matching,
     model_rotations,
@@ -25,6 +29,7 @@ from . import (
     model_scaled_kl,
     model_signmax,
     model_trade_off,
+    model_weight_histograms,
 )
 from .model_results import NotInStudy
 from .model_study import UNIFORM, AllocationPlan, ModelStudy
@@ -81,6 +86,11 @@ MODEL_FIGURES: Mapping[str, ModelFigure] = {
     "model_alternatives": model_alternatives,
     "model_signmax": model_signmax,
     "model_rotations": model_rotations,
+    "model_bits_per_element": model_bits_per_element,
+    "model_allocated_bits": model_allocated_bits,
+    "model_weight_histograms": model_weight_histograms,
+    "model_fisher_structure": model_fisher_structure,
+    "model_fisher_targets": model_fisher_targets,
 }
 
 # Dates and versions would make every file differ from the last.

@@ -37,7 +37,8 @@ FORMATS: tuple[str, ...] = ()
 SHARES = np.geomspace(1e-4, 1.0, 81)
 
 _SPREADS = {
-    "elements": {"color": BLACK, "marker": "o"},
+    # Around the others where they are equal.
+    "elements": {"color": BLACK, "marker": "o", "markerfacecolor": "none", "markersize": 6},
     "row means": {"color": BLUE, "marker": "<"},
     "column means": {"color": ORANGE, "marker": "^"},
 }

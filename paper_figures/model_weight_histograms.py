@@ -38,6 +38,12 @@ _LAWS: dict[str, dict[str, Any]] = {
     "student_t": {"color": ORANGE, "linestyle": "-"},
     "generalised_normal": {"color": GREEN, "linestyle": "--"},
 }
+_NAMES = {
+    "normal": "Normal",
+    "laplace": "Laplace",
+    "student_t": "Student-t",
+    "generalised_normal": "gen. Normal",
+}
 _COLUMNS = 3
 
 
@@ -94,7 +100,7 @@ def draw(data: Data) -> Figure:
     """A panel for each kind, all with the same axes."""
     columns = min(_COLUMNS, len(data.panels))
     rows = -(-len(data.panels) // columns)
-    figure, axes = grid(rows, columns, height=0.9 + 1.45 * rows, sharex=True, sharey=True)
+    figure, axes = grid(rows, columns, height=0.9 + 1.6 * rows, sharex=True, sharey=True)
     flat = [one for row in axes for one in row]
     reach = max(panel.reach for panel in data.panels)
     for one, panel in zip(flat, data.panels, strict=False):
@@ -115,8 +121,11 @@ def draw(data: Data) -> Figure:
         "weight over the root mean square of its row"
     )
     figure.supylabel("density", fontsize=9.0)
-    handles, labels = flat[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    # A law may be missing from some of the panels.
+    entries = {
+        label: handle for one in flat for handle, label in zip(*one.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=len(entries))
     return figure
 
 
@@ -132,17 +141,16 @@ def _draw_panel(axes: Axes, panel: Panel, reach: float) -> None:
         if family in panel.laws:
             axes.plot(values, panel.laws[family].pdf(values), linewidth=0.9, label=_name(family), **look)
     axes.set_yscale("log")
-    axes.set_title(panel.label, pad=3)
-    axes.text(0.5, 0.04, _said(panel), transform=axes.transAxes, fontsize=6.5, va="bottom", ha="center")
+    axes.set_title(f"{panel.label}\nbest: {_said(panel)}", fontsize=8.0, pad=3)
 
 
 def _name(family: str) -> str:
-    return {"student_t": "Student-t"}.get(family, family.replace("_", " "))
+    return _NAMES.get(family, family.replace("_", " "))
 
 
 def _said(panel: Panel) -> str:
-    """The best law, with its shape on a line of its own."""
+    """The best law with its shape."""
     law = panel.laws.get(panel.best)
     shape = {"student_t": ("df", r"\nu"), "generalised_normal": ("beta", r"\beta")}.get(panel.best)
-    words = f"best: {_name(panel.best)}"
-    return words if law is None or shape is None else f"{words}\n${shape[1]}={getattr(law, shape[0]):.3g}$"
+    words = _name(panel.best)
+    return words if law is None or shape is None else f"{words}, ${shape[1]}={getattr(law, shape[0]):.3g}$"
