@@ -13,6 +13,7 @@ from .files import check_target, write_file
 from .llm_faults import check_budget
 from .llm_headers import read_model_plan
 from .llm_options import (
+    add_fisher_options,
     add_model_options,
     formats_of,
     needs_llm,
@@ -60,9 +61,7 @@ def add_parser(tasks: Any) -> None:
     parser.add_argument("--parts", default="decoder", metavar="LIST", help="embedding, decoder, head or all")
     parser.add_argument("--fused", action="store_true", help="q, k, v share a format, gate and up too")
     parser.add_argument("--measure", action="store_true", help="apply and measure allocation and control")
-    parser.add_argument(
-        "--targets", choices=("sampled", "text"), default="sampled", help="of the Fisher information"
-    )
+    add_fisher_options(parser)
     parser.add_argument("--output", metavar="FILE", help="write there what --json prints")
     parser.add_argument("--force", action="store_true", help="replace FILE where it exists")
 
@@ -75,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     target = check_target(args.output, args.force)
     if args.dry_run:
         passes, overwritten = (3, parts) if args.measure else (1, ())
-        work = Work(args.sequences, args.length, args.batch, passes, True, overwritten)
+        work = Work(args.sequences, args.length, args.batch, passes, True, overwritten, by_rows=args.rows)
         return dry_run(args, work, formats, parts)
     needs_llm(args)
     _check_budget(args, formats.values(), parts)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .arguments import subparser
 from .files import check_target
-from .llm_options import add_model_options, needs_llm, steps, workload_of
+from .llm_options import add_fisher_options, add_model_options, needs_llm, steps, workload_of
 from .llm_plan import Work, dry_run
 from .output import Table, json_text, note, number, show
 
@@ -35,14 +35,7 @@ def add_parser(tasks: Any) -> None:
     parser = subparser(tasks, "fisher", "Fisher information of the weights", _DESCRIPTION, EXAMPLES)
     parser.set_defaults(run=run)
     add_model_options(parser)
-    parser.add_argument(
-        "--targets", choices=("sampled", "text"), default="sampled", help="default %(default)s"
-    )
-    parser.add_argument(
-        "--rows",
-        action="store_true",
-        help="keep sums along rows alone: all that predictions need, in little memory",
-    )
+    add_fisher_options(parser)
     parser.add_argument("--checkpointing", action="store_true", help="recompute activations to save memory")
     parser.add_argument(
         "--output", metavar="FILE", help="write all diagonals (or sums) there, as safetensors"

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "INSTALL",
     "PARTS",
+    "add_fisher_options",
     "add_format_options",
     "add_model_options",
     "add_part_options",
@@ -104,6 +105,18 @@ def add_part_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ends", metavar="FORMAT", help="another format for the first and the last layer")
 
 
+def add_fisher_options(parser: argparse.ArgumentParser) -> None:
+    """Options for the Fisher information that predictions are made of."""
+    parser.add_argument(
+        "--targets", choices=("sampled", "text"), default="sampled", help="of the Fisher information"
+    )
+    parser.add_argument(
+        "--rows",
+        action="store_true",
+        help="keep sums of the Fisher information along rows alone, where its diagonal does not fit",
+    )
+
+
 def formats_of(names: Sequence[str]) -> dict[str, Format]:
     """Formats by the names they were asked for by."""
     return {name: parse_format(name) for name in names}
@@ -136,6 +149,7 @@ def workload_of(args: argparse.Namespace) -> Workload:
         dtype=args.dtype,
         targets=getattr(args, "targets", "sampled"),
         seed=args.seed,
+        fisher="rows" if getattr(args, "rows", False) else "diagonal",
     )
 
 

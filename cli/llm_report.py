@@ -11,6 +11,7 @@ from .arguments import subparser
 from .errors import UsageError
 from .files import make_folder, write_file
 from .llm_options import (
+    add_fisher_options,
     add_format_options,
     add_model_options,
     formats_of,
@@ -51,9 +52,7 @@ def add_parser(tasks: Any) -> None:
     parser.set_defaults(run=run)
     add_model_options(parser)
     add_format_options(parser, DEFAULT_FORMATS)
-    parser.add_argument(
-        "--targets", choices=("sampled", "text"), default="sampled", help="of the Fisher information"
-    )
+    add_fisher_options(parser)
     parser.add_argument("--details", action="store_true", help="a table of all tensors for each format")
     parser.add_argument(
         "--output", metavar="DIR", help="also write index.html, report.md, report.json, tensors.csv"
@@ -65,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     formats, parts = formats_of(args.formats), parts_of(args.parts)
     folder = None if args.output is None else check_folder(args.output, FILES)
     if args.dry_run:
-        work = Work(args.sequences, args.length, args.batch, 1 + len(formats), True, parts)
+        work = Work(args.sequences, args.length, args.batch, 1 + len(formats), True, parts, by_rows=args.rows)
         return dry_run(args, work, formats, parts)
     needs_llm(args)
     record = _audited(args, formats)

@@ -85,7 +85,7 @@ def _sources(
     weights: Mapping[str, StoredWeight], assignment: Mapping[str, Format], on_file: Mapping[str, TensorInfo]
 ) -> dict[str, StoredWeight]:
     """Matrices that change by their names on file; one that two names share stands there twice."""
-    found = {}
+    found: dict[str, StoredWeight] = {}
     for name in assignment:
         if name not in weights:
             raise ValueError(f"{name}: the model has no weight tensor of this name")

@@ -21,7 +21,7 @@ from safetensors import SafetensorError
 from .. import theory
 from .audit import model_statistics
 from .files import write_whole
-from .fisher import Fisher, Targets, fisher_information
+from .fisher import Fisher, Kept, Targets, fisher_information
 from .models import LanguageModel, load_model
 from .reference import Reference, build_reference, weights_fingerprint
 from .statistics import TensorStatistics
@@ -62,6 +62,8 @@ class Workload:
         Of the Fisher information.
     seed : int
         Of the sampled targets.
+    fisher : {"diagonal", "rows"}
+        What is kept of the Fisher information.
     """
 
     text: str = "standard"
@@ -72,6 +74,7 @@ class Workload:
     dtype: str = "auto"
     targets: Targets = "sampled"
     seed: int = 0
+    fisher: Kept = "diagonal"
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +121,8 @@ def open_workload(model: str, workload: Workload) -> Opened:
     digests = {
         "weights": weights_fingerprint(language_model.model),
         "tokens": hashlib.sha256(sequences.tokens.numpy().tobytes()).hexdigest()[:32],
-        "measuring": f"batch {workload.batch}, {workload.targets} targets, seed {workload.seed}",
+        "measuring": f"batch {workload.batch}, {workload.targets} targets, seed {workload.seed}"
+        + ("" if workload.fisher == "diagonal" else ", Fisher information by rows"),
         "code": code_fingerprint(),
     }
     return Opened(language_model, sequences, workload, digests)
@@ -210,6 +214,7 @@ def _fisher(opened: Opened, folder: Path | None, tell: Callable[[str, int, int],
         targets=opened.workload.targets,
         batch=opened.workload.batch,
         seed=opened.workload.seed,
+        keep=opened.workload.fisher,
         resume=sums,
         progress=lambda done, total: tell("Fisher information", done, total),
     )

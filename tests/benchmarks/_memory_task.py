@@ -11,6 +11,7 @@ import json
 import re
 import resource
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,11 +26,13 @@ from bitlaw.llm.divergence import measure_divergence
 from bitlaw.llm.fisher import fisher_information
 from bitlaw.llm.models import LanguageModel, load_model
 from bitlaw.llm.quantise import assign, quantised
+from bitlaw.llm.quantised_files import quantise_files
 from bitlaw.llm.reference import build_reference
 from bitlaw.llm.statistics import tensor_statistics
 from bitlaw.llm.text import Sequences
 from bitlaw.llm.weight_files import stream_weights
 from bitlaw.theory import parse_format
+from bitlaw.theory.fitting import list_weights
 
 FORMAT = parse_format("int4_g64")
 SEQUENCES = Sequences(torch.randint(0, 8192, (2, 64), generator=torch.Generator().manual_seed(0)), "random")
@@ -93,6 +96,12 @@ def _statistics(folder: Path) -> None:
         del tensor
 
 
+def _stream(folder: Path) -> None:
+    names = {weight.name: FORMAT for weight in list_weights(folder)}
+    with tempfile.TemporaryDirectory() as target:
+        quantise_files(folder, target, names)
+
+
 def _fisher(folder: Path, keep: str) -> None:
     fisher_information(_touched(folder), SEQUENCES, keep=keep, batch=1)  # type: ignore[arg-type]
 
@@ -109,6 +118,7 @@ TASKS: dict[str, Callable[[Path], object]] = {
     "quantise and restore": _quantise,
     "KL divergence": _divergence,
     "statistics, streamed": _statistics,
+    "quantised copy, streamed": _stream,
     "Fisher information by rows": lambda folder: _fisher(folder, "rows"),
     "Fisher information, diagonal": lambda folder: _fisher(folder, "diagonal"),
     "audit": _audit,

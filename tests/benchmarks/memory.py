@@ -19,6 +19,7 @@ TASKS = (
     "KL divergence",
     "KL divergence of a second copy",
     "statistics, streamed",
+    "quantised copy, streamed",
     "Fisher information by rows",
     "Fisher information, diagonal",
 )

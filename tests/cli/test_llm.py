@@ -183,6 +183,16 @@ def test_sums_along_rows_are_those_of_the_diagonal(llm, tmp_path):
     assert "  -" in llm("fisher", *ON, "--rows").out
 
 
+def test_predictions_need_sums_along_rows_alone(llm):
+    words = ("--bits", 6.5, "--formats", INT4, INT8, "--json")
+    rows, whole = (json.loads(llm("allocate", *ON, *words, *more).out) for more in (("--rows",), ()))
+    for one, other in zip(rows["tensors"], whole["tensors"], strict=True):
+        assert one["format"] == other["format"]
+        assert one["predicted_kl"] == pytest.approx(other["predicted_kl"], rel=1e-5)
+    told = json.loads(llm("report", *ON, "--formats", INT4, "--rows", "--json").out)
+    assert any("kept by rows alone" in words for words in told["formats"][0]["warnings"])
+
+
 def test_an_allocation_stands_beside_its_control(llm):
     words = ("--bits", 6.5, "--formats", INT4, INT8, "--fused", "--measure")
     record = json.loads(llm("allocate", *ON, *words, "--json").out)
