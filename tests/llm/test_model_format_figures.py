@@ -185,6 +185,17 @@ def test_alternatives_of_the_line_itself_are_at_one() -> None:
         assert shown(one) == pytest.approx((names[name], 2, 1, 3, 3, 5, 7), rel=1e-12)
 
 
+def test_the_line_goes_on_beyond_its_ends_as_its_last_pieces() -> None:
+    # A bit halves the KL up to 6.25 bits, and quarters it from there on.
+    line = zip(model_alternatives.LINE, (3.25, 4.25, 5.25, 6.25, 8.25), (3, 4, 5, 6, 10), strict=True)
+    changes = {text: {"bits": bits, "kl": 2.0**-power} for text, bits, power in line}
+    powers = {"mxfp4": (3.0, 2.75), "nf4": (4.5, 4.25), "q5_0": (7.25, 8), "q8_0": (8.5, 10.5)}
+    changes |= {name: {"bits": bits, "kl": 1.0} for name, (bits, _) in powers.items()}
+    data = model_alternatives.compute(study_of((*model_alternatives.LINE, *powers), **changes))
+    for name, (_, power) in powers.items():
+        assert data.over_line[name].kl.measured == pytest.approx(2**power, rel=1e-12)
+
+
 def test_alternatives_are_those_that_the_study_has_with_the_best_first() -> None:
     formats = (*model_alternatives.LINE, "nf4", "sf4", "q4_0")
     study = study_of(
