@@ -17,7 +17,7 @@ import numpy as np
 from torch import nn
 
 from ..theory import Format
-from ..theory.formats._plan import nominal_size, quantiser_of, reach_of
+from ..theory.formats.plan import nominal_size, quantiser_of, reach_of
 from .divergence import Divergence, measure_divergence
 from .error_structure import largest_part
 from .fisher import Fisher
@@ -94,8 +94,8 @@ def _shrinkage(
     gain = sum(r.gain * e for r, e in zip(records, energies, strict=True)) / sum(energies)
     return (
         f"weights change together by a gain of {gain:.3f}, which alone has {alone / whole:.0%} of the KL on "
-        f"{len(first.sequences)} sequences and {shrunken / squared:.1%} of the squared error: least squares does not "
-        "minimise the divergence here; scales divided by the gain may be better"
+        f"{len(first.sequences)} sequences and {shrunken / squared:.1%} of the squared error, which counts it too "
+        "little; scales divided by the gain may be better"
     )
 
 
