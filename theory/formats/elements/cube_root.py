@@ -24,8 +24,8 @@ from ...quantisers import ScalarQuantiser, compand
 from ...quantisers.scalar import Design
 from ...source_names import parse_source, source_name
 from ...sources import Laplace, Normal, Source, StudentT, Truncated
-from ._checks import checked_width, refuse_statistic, shortest
-from .element import Element
+from ._checks import refuse_statistic, shortest
+from .law_element import LawElement
 
 __all__ = ["CubeRoot", "approximate_block_maximum"]
 
@@ -91,7 +91,7 @@ def approximate_block_maximum(source: Source, block_size: float) -> float:
 
 
 @dataclass(frozen=True)
-class CubeRoot(Element):
+class CubeRoot(LawElement):
     """Codepoints at quantiles of f^(1/3): cbrt4:normal, cbrt4:student-t:5:asymmetric, ...
 
     The codebook follows the scaling: quantiles of the unit law for rms (and no scaling), of the law cut at the
@@ -130,21 +130,16 @@ class CubeRoot(Element):
     array([0.242 , 0.746 , 1.3245, 2.1142])
     """
 
-    width: int
-    source: Source
     layout: Layout | None = None
     power: float = 1 / 3
 
     EXAMPLES: ClassVar[tuple[str, ...]] = ("cbrt4:normal", "cbrt4:student-t:5", "cbrt4:laplace:asymmetric")
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "width", checked_width(self.width, 2, 8))
+        super().__post_init__()
         object.__setattr__(self, "power", check_positive("power", self.power))
         if self.layout is not None:
             check_choice("layout", self.layout, LAYOUTS)
-        source_name(self.source)
-        if self.source.std != 1.0:
-            raise ValueError(f"source must have a standard deviation of 1, got {self.source!r}")
 
     @classmethod
     def parse(cls, text: str) -> CubeRoot | None:
@@ -168,20 +163,6 @@ class CubeRoot(Element):
         power = "" if self.power == 1 / 3 else f"^{shortest(self.power)}"
         layout = "" if self.layout is None else f":{self.layout}"
         return f"cbrt{self.width}{power}:{source_name(self.source)}{layout}"
-
-    @property
-    def bits(self) -> float:
-        """Width of a code."""
-        return float(self.width)
-
-    def reach(self, statistic: str, block_size: float) -> float:
-        """1: the codepoints are in units of the statistic."""
-        return 1.0
-
-    @property
-    def design_rms(self) -> float:
-        """1, the standard deviation of the law."""
-        return 1.0
 
     def quantiser(self, statistic: str, block_size: float) -> ScalarQuantiser:
         """Codepoints in units of the statistic; thresholds halfway between.

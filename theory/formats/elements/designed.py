@@ -18,14 +18,14 @@ from ...quantisers import ScalarQuantiser, lloyd_max
 from ...source_names import parse_source, source_name
 from ...sources import Source
 from ...sources.block_scaled import BlockScaled
-from ._checks import checked_width, refuse_statistic
-from .element import Element
+from ._checks import refuse_statistic
+from .law_element import LawElement
 
 __all__ = ["Designed"]
 
 
 @dataclass(frozen=True)
-class Designed(Element):
+class Designed(LawElement):
     """The codebook of least squared error: lloyd4:normal, lloyd4:student-t:5:closed, lloyd3:laplace:zero, ...
 
     Parameters
@@ -59,21 +59,16 @@ class Designed(Element):
     array([-1.5104, -0.4528,  0.4528,  1.5104])
     """
 
-    width: int
-    source: Source
     ends: Literal["free", "closed"] = "free"
     zero: bool = False
 
     EXAMPLES: ClassVar[tuple[str, ...]] = ("lloyd4:normal", "lloyd4:student-t:5", "lloyd4:laplace:closed")
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "width", checked_width(self.width, 2, 8))
+        super().__post_init__()
         check_choice("ends", self.ends, ("free", "closed"))
         if not isinstance(self.zero, bool):
             raise TypeError(f"zero must be True or False, got {self.zero!r}")
-        source_name(self.source)
-        if self.source.std != 1.0:
-            raise ValueError(f"source must have a standard deviation of 1, got {self.source!r}")
 
     @classmethod
     def parse(cls, text: str) -> Designed | None:
@@ -88,20 +83,6 @@ class Designed(Element):
     def __str__(self) -> str:
         ends = ":closed" if self.ends == "closed" else ""
         return f"lloyd{self.width}:{source_name(self.source)}{ends}{':zero' if self.zero else ''}"
-
-    @property
-    def bits(self) -> float:
-        """Width of a code."""
-        return float(self.width)
-
-    def reach(self, statistic: str, block_size: float) -> float:
-        """1: the codepoints are in units of the statistic."""
-        return 1.0
-
-    @property
-    def design_rms(self) -> float:
-        """1, the standard deviation of the law."""
-        return 1.0
 
     def quantiser(self, statistic: str, block_size: float) -> ScalarQuantiser:
         """Codepoints in units of the statistic; thresholds halfway between.
