@@ -16,7 +16,7 @@ from bitlaw.theory import parse_format
 
 from .model_formats import BLOCK
 from .model_results import ALLOCATED, ModelResults, NotInStudy, RunResult
-from .model_study import ModelParts, ModelStudy
+from .model_study import UNIFORM, ModelParts, ModelStudy
 from .model_tensors import Tensor, by_kind, looks, mark_layers, need_parts, places, tensors_of
 from .style import GREY, panels, styled
 
@@ -74,10 +74,9 @@ def _chosen(parts: ModelParts) -> tuple[dict[str, float], float]:
     """Predicted bits of the least predicted KL for all tensors, and their mean."""
     from bitlaw.llm import allocate_formats
 
-    everything = ("embedding", "decoder", "head")
     formats = [parse_format(text) for text in CANDIDATES]
     try:
-        found = allocate_formats(parts.statistics, parts.fisher, formats, BUDGET, parts=everything)
+        found = allocate_formats(parts.statistics, parts.fisher, formats, BUDGET, parts=UNIFORM.parts)
     except ValueError as error:
         raise NotInStudy(f"the study has no run at a budget, and none can be chosen: {error}") from error
     return {tensor.name: tensor.prediction.bits for tensor in found.tensors}, found.bits_per_element

@@ -36,7 +36,7 @@ FORMATS: tuple[str, ...] = ()
 # Shares of the elements, the largest first, near which the shares of the sum are taken.
 SHARES = np.geomspace(1e-4, 1.0, 81)
 
-_SPREADS = {
+_SPREADS: dict[str, dict[str, Any]] = {
     # Around the others where they are equal.
     "elements": {"color": BLACK, "marker": "o", "markerfacecolor": "none", "markersize": 6},
     "row means": {"color": BLUE, "marker": "<"},
