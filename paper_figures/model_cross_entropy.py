@@ -6,6 +6,7 @@ rise less, or fall, and its interval over the same sequences is far wider.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,7 @@ def compute(study: ModelStudy) -> Data:
             row.loss_change if row.loss_change_lower is None else row.loss_change_lower,
             row.loss_change if row.loss_change_upper is None else row.loss_change_upper,
         )
-        for row in study.results.uniform
+        for row in study.results.main(FORMATS)
     )
     return Data(study.results, tuple(points))
 
@@ -56,8 +57,9 @@ def draw(data: Data) -> Figure:
     figure, (axes,) = panels(1, height=3.6)
     ends = max(min(point.x for point in data.points), 1e-9) / 1.5, max(point.x for point in data.points) * 1.5
     axes.set_xscale("log")
-    # Linear as far as intervals reach below zero, so that they do not fill the figure.
-    axes.set_yscale("symlog", linthresh=max(ends[0], *(-point.lower for point in data.points)))
+    # Linear as far as intervals reach below zero, so that they do not fill the figure, and on to a labelled power.
+    reach = max(ends[0], *(-point.lower for point in data.points))
+    axes.set_yscale("symlog", linthresh=10.0 ** math.ceil(math.log10(reach)))
     draw_points(axes, data.points)
     axes.axhline(0.0, color=BLACK, linewidth=0.5)
     identity(axes, *ends, "equal")

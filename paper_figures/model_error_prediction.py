@@ -49,7 +49,7 @@ def compute(study: ModelStudy) -> Data:
     """R of all tensors in all formats; those without a predicted error are left out."""
     pairs = (
         Pair(tensor.name, row.name, row.family, tensor.predicted_r, tensor.r)
-        for row in study.results.uniform
+        for row in study.results.main(FORMATS)
         for tensor in row.tensors
         if tensor.predicted_r > 0
     )

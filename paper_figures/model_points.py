@@ -65,8 +65,9 @@ def families(points: Iterable[Point]) -> dict[str, list[Point]]:
     return {family: members for family, members in grouped.items() if members}
 
 
-def draw_points(axes: Axes, points: Iterable[Point]) -> None:
-    """One marker for each point, with its interval, one entry of the legend for each family."""
+def draw_points(axes: Axes, points: Iterable[Point], *, faint: bool = False) -> None:
+    """One marker for each point, with its interval; one entry of the legend for each family, none for faint ones."""
+    look: dict[str, Any] = {"alpha": 0.3, "markeredgewidth": 0, "zorder": 1} if faint else {}
     for family, members in families(points).items():
         axes.errorbar(
             [point.x for point in members],
@@ -75,8 +76,9 @@ def draw_points(axes: Axes, points: Iterable[Point]) -> None:
             linestyle="none",
             elinewidth=0.8,
             capsize=1.5,
-            label=family,
+            label=None if faint else family,
             **FAMILIES[family],
+            **look,
         )
 
 

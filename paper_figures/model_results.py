@@ -178,6 +178,18 @@ class ModelResults:
             raise missing_runs(missing)
         return found
 
+    def main(self, formats: Iterable[str]) -> tuple[RunResult, ...]:
+        """Uniform runs of formats where all of them are there, and all uniform runs otherwise.
+
+        Raises
+        ------
+        NotInStudy
+            If there is none.
+        """
+        wanted = list(formats)
+        found = self.find(wanted)
+        return tuple(found.values()) if len(found) == len(wanted) else self.uniform
+
     @classmethod
     def from_rows(
         cls,

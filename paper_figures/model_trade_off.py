@@ -2,7 +2,7 @@
 
 A bit more halves R and so divides the KL by about four, which makes falling straight lines of families whose
 formats differ in their width alone.  Formats that have a name of their own are named beside their markers, in
-the order of their KL.
+the order of their KL; formats that other figures brought into the study are faint.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .model_formats import MAIN
 from .model_points import Point, caption, draw_points, kl_point
 from .model_results import ModelResults
 from .model_study import ModelStudy
-from .style import panels, styled
+from .style import GREY, panels, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,16 +33,19 @@ _CLOSE = 0.1  # bits between names that share a place
 
 @dataclass(frozen=True)
 class Data:
-    """Bits and KL of each format."""
+    """Bits and KL of each format: the figure's own, and others that the study has beside them."""
 
     results: ModelResults
     points: tuple[Point, ...]
+    others: tuple[Point, ...]
 
 
 def compute(study: ModelStudy) -> Data:
     """Bits and measured KL of each format."""
     results = study.results
-    return Data(results, tuple(kl_point(run, run.bits) for run in results.uniform))
+    own = results.main(FORMATS)
+    others = [run for run in results.uniform if run not in own]
+    return Data(results, *(tuple(kl_point(run, run.bits) for run in runs) for runs in (own, others)))
 
 
 @styled
@@ -50,6 +53,9 @@ def draw(data: Data) -> Figure:
     """One panel."""
     figure, (axes,) = panels(1, height=3.6)
     draw_points(axes, data.points)
+    if data.others:
+        draw_points(axes, data.others, faint=True)
+        axes.plot([], [], "s", color=GREY, alpha=0.3, markeredgewidth=0, label="others of the study")
     axes.set_yscale("log")
     axes.margins(x=0.1)
     _name(axes, data.points)
@@ -75,4 +81,5 @@ def _name(axes: Axes, points: tuple[Point, ...]) -> None:
             textcoords="offset points",
             verticalalignment="center",
             fontsize=7.0,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.5},
         )

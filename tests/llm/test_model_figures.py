@@ -23,6 +23,7 @@ from bitlaw.llm.study_parts import keep_text_fisher, open_parts
 from bitlaw.llm.study_results import RUN_COLUMNS, Results
 from bitlaw.llm.text import Sequences
 from bitlaw.llm.workload import Workload, open_workload
+from bitlaw.paper_figures import model_trade_off
 from bitlaw.paper_figures.model_figures import MODEL_FIGURES, draw_model_figures, figure_studies
 from bitlaw.paper_figures.model_results import FAMILIES, ModelResults, NotInStudy, family_of
 from bitlaw.paper_figures.model_study import UNIFORM, ModelStudy
@@ -102,6 +103,19 @@ def test_formats_are_found_by_any_of_their_texts(results: ModelResults) -> None:
     assert results.find([spelled, "mxfp4"]) == {spelled: results.uniform[0]}
     with pytest.raises(NotInStudy, match="no runs of mxfp4, q4_0, q4_1 and 1 more"):
         results.need(["nf4", "mxfp4", "q4_0", "q4_1", "nf4_dq"])
+
+
+def test_a_figure_shows_its_own_formats_where_all_are_there_and_all_otherwise(
+    study: ModelStudy, results: ModelResults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert [run.name for run in results.main(FORMATS[:2])] == list(FORMATS[:2])
+    assert results.main([*FORMATS, "mxfp4"]) == results.uniform
+    monkeypatch.setattr(model_trade_off, "FORMATS", FORMATS[:2])
+    data = model_trade_off.compute(study)
+    assert [point.name for point in data.points] == list(FORMATS[:2])
+    assert [point.name for point in data.others] == list(FORMATS[2:])
+    labels = {text.get_text() for text in model_trade_off.draw(data).legends[0].get_texts()}
+    assert labels == {"block scale", "tensor scale", "others of the study"}
 
 
 def test_what_a_study_keeps_is_opened_without_the_model(
