@@ -2,7 +2,7 @@
 
 Small blocks spend bits on scales, large ones waste codes on a maximum that most weights stay far below, so that
 KL with the bits undone has a least value.  Blocks end with a row, so that sizes of which every row has one block
-are left out.  Dotted lines are one scale for a row or for the tensor.
+are left out.  Dotted lines are one scale for a row or for the tensor, as measured.
 """
 
 from __future__ import annotations
