@@ -18,13 +18,13 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from ..theory.formats._plan import Plan, nominal_size, plan_of, quantiser_of
 from ..theory.formats.block_codec import ScalarCodec
 from ..theory.formats.block_scales import BlockScales, Statistics
 from ..theory.formats.blocks import Blocks
 from ..theory.formats.encoded import Encoded
 from ..theory.formats.encoding import decode, encode
 from ..theory.formats.format import Format
+from ..theory.formats.plan import Plan, nominal_size, plan_of, quantiser_of
 from ..theory.quantisers.evaluation import entropy_bits
 
 __all__ = ["QuantisedTensor", "quantise_on_device", "quantise_tensor", "to_numpy"]
@@ -202,7 +202,7 @@ def _some_statistics(
     if statistic == "minmax":
         low = x if inside is None else x.masked_fill(~inside, math.inf)
         high = x if inside is None else x.masked_fill(~inside, -math.inf)
-        return plan.scaler._range(_float64(low.amin(1)), _float64(high.amax(1)))
+        return plan.scaler.range_of(_float64(low.amin(1)), _float64(high.amax(1)))
     largest = x.abs().amax(1)
     if statistic == "absmax":
         return Statistics(_float64(largest) + 0.0)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from bitlaw.theory import Normal, predict
 from bitlaw.theory.formats._bits_prediction import stored_bits
 from bitlaw.theory.formats._layout_prediction import layout_of
-from bitlaw.theory.formats._plan import plan_of
 from bitlaw.theory.formats.encoding import decode, encode, quantise
+from bitlaw.theory.formats.plan import plan_of
 from bitlaw.theory.formats.scale_search import BLOCK_FACTORS, TENSOR_FACTORS
 from bitlaw.theory.formats.spec import parse_format
 from tests.formats import naive

@@ -32,6 +32,7 @@ from .relative_error import relative_error
 from .rotation import Rotation, parse_rotation
 from .scaling import GroupedScale, Scale
 from .spec import parse_format
+from .storage import StoredBits, storage
 
 __all__ = [
     "ELEMENT_EXAMPLES",
@@ -57,6 +58,7 @@ __all__ = [
     "Recommendation",
     "Rotation",
     "Scale",
+    "StoredBits",
     "StudentFloat",
     "Ternary",
     "VectorCodebook",
@@ -73,4 +75,5 @@ __all__ = [
     "quantise",
     "recommend",
     "relative_error",
+    "storage",
 ]

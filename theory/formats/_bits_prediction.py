@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ._layout_prediction import Layout
-from ._plan import plan_of
 from .elements import VectorCodebook
+from .plan import plan_of
 
 if TYPE_CHECKING:
     from .format import Format

@@ -12,9 +12,9 @@ from scipy import optimize
 
 from .._typing import FloatArray
 from ._block_prediction import Outcome, block_outcome
-from ._plan import multiplier_of, nominal_size, quantiser_of, reach_of
 from ._scale_prediction import FINE_MANTISSA, LARGEST, BlockData, error_nodes, scale_steps
 from .number_types import number_type
+from .plan import multiplier_of, nominal_size, quantiser_of, reach_of
 from .scale_search import around_best
 
 if TYPE_CHECKING:

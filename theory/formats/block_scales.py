@@ -94,13 +94,13 @@ class Scaler:
             low, high = block_ends(x, blocks)
             if not (all_finite(low) and all_finite(high)):
                 return None
-            return self._range(low.astype(np.float64), high.astype(np.float64))
+            return self.range_of(low.astype(np.float64), high.astype(np.float64))
         largest = (signed_magnitudes if statistic == "signmax" else block_magnitudes)(x, blocks)
         if not all_finite(largest):
             return None
         return Statistics(np.ones(blocks.count) if statistic == "none" else largest.astype(np.float64) + 0.0)
 
-    def _range(self, low: FloatArray, high: FloatArray) -> Statistics:
+    def range_of(self, low: FloatArray, high: FloatArray) -> Statistics:
         """Width and lower end; where the zero or the offset cannot lie elsewhere, the range holds 0."""
         zero = self.scale.zero
         if zero == "integer":

@@ -35,12 +35,12 @@ from .._arrays import as_real, finite, raise_not_finite
 from .._typing import ArrayLike, IntArray
 from ._conversion import BFLOAT16, LARGEST, arithmetic, narrowed, widened
 from ._parallel import in_parallel
-from ._plan import Plan, plan_of
 from .block_codec import part_of
 from .block_scales import BlockScales, Statistics
 from .block_statistics import tiles_of
 from .blocks import Blocks, Tile
 from .encoded import Encoded
+from .plan import Plan, plan_of
 from .scale_search import block_factors, tensor_factor
 
 if TYPE_CHECKING:

@@ -85,4 +85,5 @@ def nominal_size(format: Format, shape: tuple[int, ...]) -> float:
 
 @lru_cache(maxsize=64)
 def quantiser_of(element: Element, statistic: str, size: float) -> ScalarQuantiser:
+    """Codepoints and thresholds of an element for blocks of a size, remembered."""
     return element.quantiser(statistic, size)
