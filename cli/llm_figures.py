@@ -146,7 +146,7 @@ def _plan(args: argparse.Namespace, names: Sequence[str]) -> int:
         needs_llm(args)
     from bitlaw.paper_figures.model_figures import figure_studies, wants_text_fisher
 
-    check_inputs(args.device, args.text)
+    check_inputs(args.device, args.text, model=args.model, length=args.length)
     studies = figure_studies([args.model], workload_of(args), names)
     formats = {str(format): format for study in studies for format in study.formats.values()}
     runs = sum(len(study) for study in studies)
