@@ -204,15 +204,29 @@ def test_errors_are_one_line(figures, done, workspace, words, told):
     assert len(outcome.err.splitlines()) == 1
 
 
-def test_without_matplotlib_nothing_is_run(figures, folder, workspace, monkeypatch):
+def without(monkeypatch, *missing):
+    """Make some packages look as if they were not installed."""
     true = importlib.util.find_spec
     monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name, *rest: None if name == "matplotlib" else true(name, *rest)
+        importlib.util, "find_spec", lambda name, *rest: None if name in missing else true(name, *rest)
     )
+
+
+def test_without_matplotlib_nothing_is_run(figures, folder, workspace, monkeypatch):
+    without(monkeypatch, "matplotlib")
     outcome = figures(TRADE_OFF, "--model", folder, *ON, "--output", "new")
     assert outcome.code == 2
     assert "pip install 'bitlaw[figures]'" in outcome.err
     assert not (workspace / "new").exists()
+
+
+def test_runs_that_were_kept_are_drawn_without_torch(figures, done, monkeypatch):
+    without(monkeypatch, "torch", "transformers")
+    assert figures(TRADE_OFF, "--results", "new/model_results.json").code == 0
+    for words in (("--results", "new/figures.sqlite"), ("--output", "new"), ("--dry-run",)):
+        outcome = figures(TRADE_OFF, *words)
+        assert outcome.code == 2
+        assert "pip install 'bitlaw[llm]'" in outcome.err
 
 
 def test_drawing_results_trains_no_model(figures, done, monkeypatch):
