@@ -25,7 +25,7 @@ _DRAWN = 1 << 17
 # The same where rows share a scale or a threshold, which depend on the few rows of the largest spread.
 _TOGETHER = 1 << 20
 # Draws of a small tensor at most: each is encoded by itself, in a tenth of a millisecond and more.
-_TENSORS = 32
+_TENSORS = 16
 # Quantiles that stand for the row law; what lies beyond them is rarer than the largest elements, which are known.
 _QUANTILES = 1 << 14
 _SEED = 20_251_123

@@ -167,7 +167,7 @@ def test_drawn_rows_have_the_measured_spread_and_maximum(values: np.ndarray) -> 
         rows = part.values.astype(np.float64)
         np.testing.assert_allclose(np.abs(rows).max(axis=1), statistics.row_largest, rtol=1e-6)
         np.testing.assert_allclose(np.sqrt((rows**2).mean(axis=1)), statistics.row_rms, rtol=0.01, atol=1e-7)
-    assert len(drawn) == 32
+    assert len(drawn) == 16
 
 
 def test_a_law_with_an_order_in_rows_is_seen_to_miss() -> None:
