@@ -8,8 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bitlaw.theory.formats import Format, encode
-from bitlaw.theory.formats._candidates import stored
+from bitlaw.theory.formats import Format, encode, storage
 
 from .errors import UsageError
 from .llm_headers import ModelPlan
@@ -83,13 +82,16 @@ def check_budget(model: ModelPlan, formats: Iterable[Format], parts: Sequence[st
     """Raise UsageError where the cheapest format of every tensor takes more bits than a budget for each weight."""
     candidates = list(formats)
     shapes = [shape for part, shape in model.weights.values() if part in parts]
-    # An entropy code has no length before the weights are seen.
-    least = {
-        shape: min(0.0 if format.code == "entropy" else stored(format, [shape]) for format in candidates)
-        for shape in set(shapes)
-    }
-    needed = sum(least[shape] * math.prod(shape) for shape in shapes) / max(sum(map(math.prod, shapes)), 1)
+    least = {shape: min(_fixed_bits(format, shape) for format in candidates) for shape in set(shapes)}
+    needed = sum(least[shape] for shape in shapes) / max(sum(map(math.prod, shapes)), 1)
     if budget < needed * (1 - _ROUNDING):
         raise UsageError(
             f"--bits {budget:g}: the budget must be at least {needed:.6g} bits for each weight with these formats"
         )
+
+
+def _fixed_bits(format: Format, shape: tuple[int, ...]) -> int:
+    """Bits that are known before the weights are seen: those of an entropy code, and of outliers, are not."""
+    found = storage(format, shape)
+    codes = 0 if format.code == "entropy" else found.codes
+    return codes + found.scales + found.zeros + found.groups + found.codebook
