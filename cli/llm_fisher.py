@@ -36,6 +36,11 @@ def add_parser(tasks: Any) -> None:
     parser.set_defaults(run=run)
     add_model_options(parser)
     add_fisher_options(parser)
+    parser.add_argument(
+        "--unit",
+        choices=("sequence", "position"),
+        help="whose gradients are squared (default: sequences, positions for the text's targets)",
+    )
     parser.add_argument("--checkpointing", action="store_true", help="recompute activations to save memory")
     parser.add_argument(
         "--output", metavar="FILE", help="write all diagonals (or sums) there, as safetensors"
@@ -61,6 +66,7 @@ def run(args: argparse.Namespace) -> int:
             opened.language_model,
             opened.sequences,
             targets=args.targets,
+            unit=args.unit,
             batch=args.batch,
             seed=args.seed,
             keep="rows" if args.rows else "diagonal",
@@ -77,6 +83,7 @@ def run(args: argparse.Namespace) -> int:
         "model": args.model,
         "text": args.text,
         "targets": args.targets,
+        "unit": fisher.unit,
         "tokens": fisher.tokens,
         "tensors": rows,
     }
@@ -119,5 +126,5 @@ def _table(rows: list[dict[str, Any]], fisher: Fisher) -> Table:
         ("tensor", "weights", "mean", "sum", "largest", "in one of a thousand"),
         lines,
         left=("tensor",),
-        title=f"diagonal Fisher information per token, {fisher.targets} targets, {fisher.tokens:,} tokens",
+        title=f"diagonal Fisher information per token, {fisher.targets} targets, by {fisher.unit}s, {fisher.tokens:,} tokens",
     )

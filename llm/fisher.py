@@ -1,12 +1,17 @@
-r"""Diagonal Fisher information of a model's weights, from squared inputs and squared output gradients.
+r"""Diagonal Fisher information of a model's weights, from gradients of sequences or of single positions.
 
-The gradient of one token's log likelihood with respect to a linear layer is an outer product g x^T of the layer's
-output gradient and input, so its square needs no gradient formed: the sum over tokens of (g x^T)^2 is the matrix
-product of the squares.  One backward pass serves all layers.  The passes of different positions are taken as
-independent, which they are in expectation where the targets are sampled from the model's own predictions.
+By sequences: with targets sampled from the model's own predictions, the gradients of different loss terms are
+independent with mean zero, so the squared gradient of a whole sequence has the sum of their squares as its
+expectation.  Nothing is left out, tied weights and weights that are used twice included.
 
-The catch: this counts per position of the layer, not per loss term; the two have one expectation only for sampled
-targets.  With the text's own tokens (the "empirical Fisher") the result is another quantity, often used in its place.
+By positions: the gradient of one position with respect to a linear layer is an outer product g x^T of the layer's
+output gradient and input, so its square needs no gradient formed: the sum over positions of (g x^T)^2 is the matrix
+product of the squares.  Any number of sequences goes through at once.
+
+The catch: one loss term reaches a layer at every position that attention looks at, and products of different
+positions are left out by the second way.  They add 5% to 7% to the information on the model that the project trains,
+and more on others.  With the text's own tokens as targets (the "empirical Fisher") the result is another quantity,
+often used in its place; loss terms are not independent then, and it is counted by positions, as in the literature.
 """
 
 from __future__ import annotations
@@ -21,12 +26,12 @@ from typing import Any, Literal
 import torch
 from torch.nn import functional
 
-from .fisher_sums import Fisher, Targets
+from .fisher_sums import Fisher, Targets, Unit
 from .linear_maps import observed_maps
 from .models import LanguageModel, WeightTensor, weight_tensors
 from .text import Sequences
 
-__all__ = ["Fisher", "Kept", "Targets", "fisher_information"]
+__all__ = ["Fisher", "Kept", "Targets", "Unit", "fisher_information"]
 
 Kept = Literal["diagonal", "rows"]
 
@@ -36,6 +41,7 @@ def fisher_information(
     sequences: Sequences,
     *,
     targets: Targets = "sampled",
+    unit: Unit | None = None,
     batch: int = 4,
     seed: int = 0,
     keep: Kept = "diagonal",
@@ -51,10 +57,12 @@ def fisher_information(
     sequences : Sequences
     targets : {"sampled", "text"}
         Targets drawn from the model's predictions, or the text's next tokens.
+    unit : {"sequence", "position"}, optional
+        Whose gradient is squared; sequences for sampled targets and positions for the text's when left out.
     batch : int >= 1
-        Sequences in one pass.
+        Sequences in one pass by positions; whole sequences pass one by one.
     seed : int
-        Of the drawn targets; each batch has a stream of its own, so that a resumed run draws the same.
+        Of the drawn targets; each pass has a stream of its own, so that a resumed run draws the same.
     keep : {"diagonal", "rows"}
         "rows" keeps the sums along each row alone: all that predictions need, in the memory of a vector for each
         matrix instead of another one in float32.
@@ -63,7 +71,7 @@ def fisher_information(
     resume : path, optional
         A file that holds the sums so far; written after each batch, taken up where it exists, and left complete.
     progress : callable, optional
-        Called with batches done and in all.
+        Called with passes done and in all.
 
     Returns
     -------
@@ -72,25 +80,23 @@ def fisher_information(
     Raises
     ------
     ValueError
-        If `targets`, `keep` or `batch` is impossible, the model's gradients are not finite, or the file to resume from
-        belongs to another run.
+        If `targets`, `unit`, `keep` or `batch` is impossible, the model's gradients are not finite, or the file to
+        resume from belongs to another run.
 
     References
     ----------
     Orr, Ribar and Luschi (arXiv 2505.12988), section on Fisher information; Martens, JMLR 21 (2020).
     """
-    if targets not in ("sampled", "text"):
-        raise ValueError(f"targets must be 'sampled' or 'text', got {targets!r}")
-    if keep not in ("diagonal", "rows"):
-        raise ValueError(f"keep must be 'diagonal' or 'rows', got {keep!r}")
     if batch < 1:
         raise ValueError(f"batch must be at least 1 sequence, got {batch}")
     weights = list(weight_tensors(language_model.model))
-    found = _zeros(weights, targets, keep)
+    found = _nothing(weights, targets, unit, keep)
+    batch = 1 if found.unit == "sequence" else batch
     done = _take_up(resume, found)
     per_batch = sequences.length - 1
     total = -(-len(sequences) // batch)
-    with _recording(language_model.model, weights, found, checkpointing):
+    record = _of_sequences if found.unit == "sequence" else _of_positions
+    with record(language_model.model, weights, found), _checkpointing(language_model.model, checkpointing):
         for index in range(total):
             tokens = sequences.tokens[index * batch : (index + 1) * batch]
             if min((index + 1) * batch, len(sequences)) * per_batch > done:
@@ -107,16 +113,23 @@ def fisher_information(
     return replace(found, tokens=done)
 
 
-def _zeros(weights: Iterable[WeightTensor], targets: Targets, keep: Kept) -> Fisher:
-    """Sums of nothing."""
+def _nothing(weights: Iterable[WeightTensor], targets: Targets, unit: Unit | None, keep: Kept) -> Fisher:
+    """Sums before the first pass."""
+    if targets not in ("sampled", "text"):
+        raise ValueError(f"targets must be 'sampled' or 'text', got {targets!r}")
+    if unit not in ("sequence", "position", None):
+        raise ValueError(f"unit must be 'sequence' or 'position', got {unit!r}")
+    if keep not in ("diagonal", "rows"):
+        raise ValueError(f"keep must be 'diagonal' or 'rows', got {keep!r}")
+    unit = unit or ("sequence" if targets == "sampled" else "position")
     if keep == "diagonal":
         sums = {w.name: torch.zeros(w.parameter.shape, device=w.parameter.device) for w in weights}
-        return Fisher(sums, 0, targets)
+        return Fisher(sums, 0, targets, unit)
     rows, columns = {}, {}
     for w in weights:
         rows[w.name] = torch.zeros(w.parameter.shape[:-1], dtype=torch.float64, device=w.parameter.device)
         columns[w.name] = w.parameter.shape[-1]
-    return Fisher({}, 0, targets, rows, columns)
+    return Fisher({}, 0, targets, unit, rows, columns)
 
 
 def _take_up(path: str | os.PathLike[str] | None, found: Fisher) -> int:
@@ -129,8 +142,9 @@ def _take_up(path: str | os.PathLike[str] | None, found: Fisher) -> int:
         raise ValueError(f"resume: {path} is of a run that keeps {kept}")
     sums, more = found.row_sums or found.diagonals, earlier.row_sums or earlier.diagonals
     same = {n: tuple(t.shape) for n, t in more.items()} == {n: tuple(t.shape) for n, t in sums.items()}
-    if earlier.targets != found.targets or not same or earlier.columns != found.columns:
-        raise ValueError(f"resume: {path} belongs to another model or other targets")
+    settings = [(one.targets, one.unit, one.columns) for one in (earlier, found)]
+    if settings[0] != settings[1] or not same:
+        raise ValueError(f"resume: {path} belongs to another model, or to other targets or units")
     for name, value in more.items():
         sums[name] += value.to(sums[name].device)
     return earlier.tokens
@@ -156,7 +170,33 @@ def _sample(logits: torch.Tensor, seed: int) -> torch.Tensor:
 
 
 @contextmanager
-def _recording(model: Any, weights: list[WeightTensor], found: Fisher, checkpointing: bool) -> Iterator[None]:
+def _of_sequences(model: Any, weights: list[WeightTensor], found: Fisher) -> Iterator[None]:
+    """Hooks on every weight that add the square of its gradient when a backward pass has it whole, and let it go."""
+    seen = set()
+
+    def square(name: str) -> Callable[[torch.Tensor], None]:
+        def hook(parameter: torch.Tensor) -> None:
+            seen.add(name)
+            squares = parameter.grad.float().square()  # type: ignore[union-attr]
+            parameter.grad = None
+            if found.row_sums:
+                found.row_sums[name] += squares.sum(-1, dtype=torch.float64)
+            else:
+                found.diagonals[name] += squares
+
+        return hook
+
+    with ExitStack() as stack:
+        for w in weights:
+            w.parameter.requires_grad_(True)
+            stack.callback(w.parameter.requires_grad_, False)
+            stack.callback(w.parameter.register_post_accumulate_grad_hook(square(w.name)).remove)
+        yield
+    _raise_unseen(weights, seen)
+
+
+@contextmanager
+def _of_positions(model: Any, weights: list[WeightTensor], found: Fisher) -> Iterator[None]:
     """Hooks on every layer that add squared gradients to the sums during backward passes."""
     by_rows = bool(found.row_sums)
 
@@ -182,18 +222,22 @@ def _recording(model: Any, weights: list[WeightTensor], found: Fisher, checkpoin
         )
         return started
 
-    with ExitStack() as stack:
-        seen = stack.enter_context(observed_maps(model, weights, on_map, on_lookup))
-        if checkpointing:
-            stack.enter_context(_checkpointing(model))
+    with observed_maps(model, weights, on_map, on_lookup) as seen:
         yield
+    _raise_unseen(weights, seen)
+
+
+def _raise_unseen(weights: Iterable[WeightTensor], seen: set[str]) -> None:
     unseen = {w.name for w in weights} - seen
     if unseen:
         raise ValueError(f"{min(unseen)}: the model uses this tensor in no linear map that can be observed")
 
 
 @contextmanager
-def _checkpointing(model: Any) -> Iterator[None]:
+def _checkpointing(model: Any, wanted: bool) -> Iterator[None]:
+    if not wanted:
+        yield
+        return
     name = "activation" if hasattr(model, "activation_checkpointing_enable") else "gradient"
     getattr(model, f"{name}_checkpointing_enable")({"use_reentrant": False})
     model.train()  # transformers recomputes in training mode only; dropout is 0 in today's causal models

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from safetensors import safe_open
@@ -15,9 +15,10 @@ from safetensors.torch import save_file
 
 from .files import write_whole
 
-__all__ = ["Fisher", "Targets"]
+__all__ = ["Fisher", "Targets", "Unit"]
 
 Targets = Literal["sampled", "text"]
+Unit = Literal["sequence", "position"]
 
 # Elements turned to float64 at once.
 _SLICE = 1 << 22
@@ -35,6 +36,8 @@ class Fisher:
     tokens : int
         Loss terms behind the mean.
     targets : {"sampled", "text"}
+    unit : {"sequence", "position"}
+        Whose gradients were squared.
     row_sums : dict of str to torch.Tensor
         Where only rows were kept: sums of the diagonal along the last axis, float64, in the shape of the others.
     columns : dict of str to int
@@ -44,6 +47,7 @@ class Fisher:
     diagonals: dict[str, torch.Tensor]
     tokens: int
     targets: Targets
+    unit: Unit = "position"
     row_sums: dict[str, torch.Tensor] = field(default_factory=dict)
     columns: dict[str, int] = field(default_factory=dict)
 
@@ -93,7 +97,7 @@ class Fisher:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write as safetensors, under its name only when complete."""
         tensors = {name: tensor.contiguous() for name, tensor in (self.row_sums or self.diagonals).items()}
-        about = {"tokens": str(self.tokens), "targets": self.targets}
+        about = {"tokens": str(self.tokens), "targets": self.targets, "unit": self.unit}
         if self.row_sums:
             about["columns"] = json.dumps(self.columns)
         write_whole(Path(path), lambda file: save_file(tensors, file, about))
@@ -111,9 +115,10 @@ class Fisher:
             with safe_open(path, "pt") as file:
                 about = file.metadata() or {}
                 tensors = {name: file.get_tensor(name) for name in file.keys()}
+            told: Any = int(about["tokens"]), about["targets"], about["unit"]
             if "columns" in about:
-                return cls({}, int(about["tokens"]), about["targets"], tensors, json.loads(about["columns"]))
-            return cls(tensors, int(about["tokens"]), about["targets"])
+                return cls({}, *told, tensors, json.loads(about["columns"]))
+            return cls(tensors, *told)
         except (KeyError, OSError) as error:
             raise ValueError(f"{path}: not a file of Fisher information ({error})") from error
         except Exception as error:  # safetensors has its own error for damaged files

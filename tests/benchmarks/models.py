@@ -76,13 +76,19 @@ def _passes(device: str) -> list[dict[str, Any]]:
         model.zero_grad()
 
     reference = build_reference(language_model, sequences)
-    fisher = timed(lambda: fisher_information(language_model, sequences, batch=SEQUENCES))
+    fisher = {
+        unit: timed(lambda unit=unit: fisher_information(language_model, sequences, unit=unit, batch=SEQUENCES))
+        for unit in ("sequence", "position")
+    }
     divergence = timed(lambda: measure_divergence(language_model, reference))
     once = timed(forward)
     model.requires_grad_(True)
     plain = timed(backward)
     return [
-        _row(device, "Fisher information", fisher, "forward and backward pass", plain),
+        *(
+            _row(device, f"Fisher information by {unit}s", time, "forward and backward pass", plain)
+            for unit, time in fisher.items()
+        ),
         _row(device, "KL divergence", divergence, "two forward passes", 2 * once),
     ]
 

@@ -54,7 +54,7 @@ def test_diagonals_are_squared_token_gradients(
     tiny: LanguageModel, sequences: Sequences, kind: str, which: str
 ) -> None:
     few = Sequences(sequences.tokens[:2, :8], "few")
-    found = fisher_information(tiny, few, targets=kind, batch=2)
+    found = fisher_information(tiny, few, targets=kind, unit="position", batch=2)
     name = next(w.name for w in weight_tensors(tiny.model) if which in w.name)
     targets = few.tokens[:, 1:].reshape(-1)
     if kind == "sampled":
@@ -63,6 +63,84 @@ def test_diagonals_are_squared_token_gradients(
         targets = _sample(logits.reshape(-1, logits.shape[-1]), 0)
     expected = token_gradients(tiny, few.tokens, name, targets) / found.tokens
     torch.testing.assert_close(found.diagonals[name], expected, rtol=1e-5, atol=1e-5 * float(expected.max()))
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_whole_sequences_have_the_squares_of_their_gradients(tied: bool) -> None:
+    """Two uses of a tied tensor are one gradient."""
+    model = small_llama(tied)
+    tokens = torch.randint(0, 48, (3, 10), generator=torch.Generator().manual_seed(1))
+    found = fisher_information(model, Sequences(tokens, "random"))
+    assert found.unit == "sequence"
+    parameters = dict(model.model.named_parameters())
+    expected = {name: torch.zeros_like(parameters[name]) for name in found.names}
+    for k, sequence in enumerate(tokens):
+        weights = [parameters[name].requires_grad_(True) for name in found.names]
+        logits = model.model(input_ids=sequence[None], use_cache=False).logits[0, :-1].float()
+        lost = functional.cross_entropy(logits, _sample(logits.detach(), k), reduction="sum")
+        for name, gradient in zip(found.names, torch.autograd.grad(lost, weights), strict=True):
+            expected[name] += gradient.square()
+    assert all(p.grad is None for p in parameters.values())
+    assert ("lm_head.weight" in found.names) != tied
+    for name, value in expected.items():
+        torch.testing.assert_close(
+            found.diagonals[name], value / (3 * 9), rtol=1e-5, atol=1e-6 * float(value.max())
+        )
+
+
+def test_sequences_hold_what_positions_leave_out() -> None:
+    """The diagonal of the whole Fisher matrix, for targets of all kinds, is what sequences estimate."""
+    model = small_llama(tied=False)
+    tokens = torch.randint(0, 48, (1, 10), generator=torch.Generator().manual_seed(1))
+    weight = model.model.model.layers[0].self_attn.v_proj.weight
+    name = "model.layers.0.self_attn.v_proj.weight"
+    weight.requires_grad_(True)
+    logits = model.model(input_ids=tokens, use_cache=False).logits[0, :-1]
+    chances = logits.detach().softmax(-1)
+    exact = torch.zeros_like(weight)
+    for position, row in enumerate(logits.log_softmax(-1)):
+        for token, log_chance in enumerate(row):
+            (gradient,) = torch.autograd.grad(log_chance, weight, retain_graph=True)
+            exact += chances[position, token] * gradient.square()
+    weight.requires_grad_(False)
+    truth = float(exact.sum()) / 9
+    copies = Sequences(tokens.repeat(400, 1), "the same again")  # targets are drawn anew for each
+    sums = {
+        unit: float(fisher_information(model, copies, unit=unit, batch=400).rows(name).sum())
+        for unit in ("sequence", "position")
+    }
+    drawn = torch.stack([sequence_sum(model, weight, tokens, seed) for seed in range(400)])
+    error = float(drawn.std()) / 20 / 9
+    assert abs(sums["sequence"] - truth) < 4 * error
+    assert abs(sums["position"] - truth) > 4 * error  # what lies between positions is not small
+
+
+def sequence_sum(language_model: LanguageModel, weight: nn.Parameter, tokens: torch.Tensor, seed: int):
+    """Sum of the squared gradient for one draw of targets."""
+    weight.requires_grad_(True)
+    logits = language_model.model(input_ids=tokens, use_cache=False).logits[0, :-1]
+    lost = functional.cross_entropy(logits, _sample(logits.detach(), seed), reduction="sum")
+    (gradient,) = torch.autograd.grad(lost, weight)
+    weight.requires_grad_(False)
+    return gradient.square().sum()
+
+
+def small_llama(tied: bool) -> LanguageModel:
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=48,
+        hidden_size=16,
+        intermediate_size=24,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        tie_word_embeddings=tied,
+        initializer_range=0.3,
+    )
+    model = LlamaForCausalLM(config).eval().requires_grad_(False)
+    return LanguageModel("small", model, None)  # type: ignore[arg-type]
 
 
 def test_targets_are_drawn_from_the_predictions() -> None:
@@ -212,6 +290,8 @@ def test_moments_are_those_of_the_inputs(tiny: LanguageModel, sequences: Sequenc
 
 
 def test_wrong_input_is_refused(tiny: LanguageModel, sequences: Sequences, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="unit must be 'sequence' or 'position', got 'token'"):
+        fisher_information(tiny, sequences, unit="token")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="targets must be 'sampled' or 'text', got 'drawn'"):
         fisher_information(tiny, sequences, targets="drawn")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="keep must be 'diagonal' or 'rows', got 'columns'"):
@@ -228,5 +308,5 @@ def test_wrong_input_is_refused(tiny: LanguageModel, sequences: Sequences, tmp_p
         Fisher({}, 1, "sampled").mean("nothing")
     other = tmp_path / "other"
     Fisher({"x": torch.zeros(2, 2)}, 3, "sampled").save(other)
-    with pytest.raises(ValueError, match="belongs to another model or other targets"):
+    with pytest.raises(ValueError, match="belongs to another model, or to other targets or units"):
         fisher_information(tiny, sequences, resume=other)

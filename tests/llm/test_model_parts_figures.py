@@ -196,7 +196,7 @@ def test_rows_alone_tell_means_and_the_spread_of_rows(made: ModelStudy) -> None:
     assert made.parts is not None
     whole = made.parts.fisher
     rows = {name: whole.rows(name) for name in NAMES}
-    fisher = Fisher({}, 100, "sampled", rows, dict.fromkeys(NAMES, SHAPE[1]))
+    fisher = Fisher({}, 100, "sampled", row_sums=rows, columns=dict.fromkeys(NAMES, SHAPE[1]))
     expected = model_fisher_structure.compute(made)
     data = model_fisher_structure.compute(with_parts(made, fisher=fisher))
     assert data.means == pytest.approx(expected.means, rel=1e-12)
