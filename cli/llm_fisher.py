@@ -25,9 +25,10 @@ EXAMPLES = """\
       sums along rows alone, for models whose diagonal does not fit"""
 
 _DESCRIPTION = """\
-Diagonal Fisher information from squared gradients of each token, in float32: with weights changed by d, the KL
-divergence per token is about half the sum of the diagonal times d squared, in nats. Targets are sampled from
-the model's predictions (the Fisher information proper) or taken from the text (the "empirical" one)."""
+Diagonal Fisher information from squared gradients, in float32: with weights changed by d, the KL divergence per
+token is about half the sum of the diagonal times d squared, in nats. Targets are sampled from the model's predictions
+(the Fisher information proper), and the gradients of whole sequences are squared; or they are taken from the text (the
+"empirical" one), and those of single positions are."""
 
 
 def add_parser(tasks: Any) -> None:
@@ -126,5 +127,6 @@ def _table(rows: list[dict[str, Any]], fisher: Fisher) -> Table:
         ("tensor", "weights", "mean", "sum", "largest", "in one of a thousand"),
         lines,
         left=("tensor",),
-        title=f"diagonal Fisher information per token, {fisher.targets} targets, by {fisher.unit}s, {fisher.tokens:,} tokens",
+        title=f"diagonal Fisher information per token, {fisher.targets} targets, by {fisher.unit}s, "
+        f"{fisher.tokens:,} tokens",
     )

@@ -77,7 +77,9 @@ def _passes(device: str) -> list[dict[str, Any]]:
 
     reference = build_reference(language_model, sequences)
     fisher = {
-        unit: timed(lambda unit=unit: fisher_information(language_model, sequences, unit=unit, batch=SEQUENCES))
+        unit: timed(
+            lambda unit=unit: fisher_information(language_model, sequences, unit=unit, batch=SEQUENCES)
+        )
         for unit in ("sequence", "position")
     }
     divergence = timed(lambda: measure_divergence(language_model, reference))
