@@ -1,5 +1,6 @@
 """A folder with the files that examples speak of, and the program called in process."""
 
+import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,6 +8,8 @@ import pytest
 from safetensors.numpy import save_file
 
 from bitlaw.cli.main import main
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 # QLoRA (arXiv 2305.14314), appendix E: the NormalFloat data type.
 NF4 = (
@@ -51,3 +54,13 @@ def workspace(tmp_path, monkeypatch):
     save_file(layers, tmp_path / "model.safetensors")
     (tmp_path / "nf4.txt").write_text("# NormalFloat, 4 bits\n" + "\n".join(NF4) + "\n")
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    """Folder of a small language model; torch is imported by those who ask for it."""
+    from bitlaw.llm.embedded import embedded_model_folder
+
+    from ..llm.conftest import RECIPE
+
+    return embedded_model_folder(RECIPE, tmp_path_factory.mktemp("cache"))

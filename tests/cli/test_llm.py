@@ -12,19 +12,11 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 from bitlaw.cli.llm import TASKS
 from bitlaw.cli.main import build_parser
 from bitlaw.llm import models, workload
-from bitlaw.llm.embedded import embedded_model_folder
 from bitlaw.theory.fitting import list_tensors
-
-from ..llm.conftest import RECIPE
 
 INT4 = "int4,block=channel,scale=absmax:float16"
 INT8 = "int8,block=channel,scale=absmax:float16"
 ON = ("--sequences", 4, "--length", 24, "--device", "cpu")
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return embedded_model_folder(RECIPE, tmp_path_factory.mktemp("cache"))
 
 
 @pytest.fixture

@@ -10,22 +10,14 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 from bitlaw.llm import quantised_files
 from bitlaw.llm.divergence import measure_divergence
-from bitlaw.llm.embedded import embedded_model_folder
 from bitlaw.llm.models import load_model
 from bitlaw.llm.reference import build_reference
 from bitlaw.llm.text import token_sequences
-
-from ..llm.conftest import RECIPE
 
 INT4 = "int4,block=channel,scale=absmax:float16"
 INT8 = "int8,block=channel,scale=absmax:float16"
 ON = ("--sequences", 4, "--length", 24, "--device", "cpu")
 FIRST = "model.layers.0.self_attn.q_proj.weight"
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return embedded_model_folder(RECIPE, tmp_path_factory.mktemp("cache"))
 
 
 @pytest.fixture(scope="module")

@@ -8,17 +8,9 @@ import torch
 
 from bitlaw.cli.errors import UsageError
 from bitlaw.cli.llm import _plainly
-from bitlaw.llm.embedded import embedded_model_folder
-
-from ..llm.conftest import RECIPE
 
 INT4 = "int4,block=channel,scale=absmax:float16"
 ON = ("--sequences", 4, "--length", 24, "--device", "cpu")
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return embedded_model_folder(RECIPE, tmp_path_factory.mktemp("cache"))
 
 
 @contextmanager

@@ -14,22 +14,14 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 from bitlaw.cli.main import main
 from bitlaw.llm import study as study_module
-from bitlaw.llm.embedded import embedded_model_folder
 from bitlaw.llm.study_results import Results
 from bitlaw.paper_figures import model_formats, model_trade_off
 from bitlaw.paper_figures.model_figures import MODEL_FIGURES
 from bitlaw.paper_figures.model_results import ModelResults
 
-from ..llm.conftest import RECIPE
-
 FORMATS = ("nf4", "int3,scale=absmax:float32", "q8_0")
 ON = ("--sequences", 3, "--length", 16, "--batch", 2, "--device", "cpu")
 TRADE_OFF = "model_trade_off"
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return embedded_model_folder(RECIPE, tmp_path_factory.mktemp("cache"))
 
 
 @pytest.fixture(autouse=True)

@@ -8,19 +8,11 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from bitlaw.llm import models, workload
-from bitlaw.llm.embedded import embedded_model_folder
 from bitlaw.theory.formats import parse_format
-
-from ..llm.conftest import RECIPE
 
 INT4 = "int4,block=channel,scale=absmax:float16"
 WIDE = "int4,block=channel,rotation=hadamard:64"
 ODD = "int4,block=channel,rotation=hadamard:32"  # rows are 32 and 80
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return embedded_model_folder(RECIPE, tmp_path_factory.mktemp("cache"))
 
 
 @pytest.fixture

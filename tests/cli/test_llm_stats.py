@@ -12,20 +12,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from bitlaw.llm import models
-from bitlaw.llm.embedded import embedded_model_folder
 from bitlaw.llm.models import load_model
 from bitlaw.llm.statistics import tensor_statistics
 from bitlaw.llm.weight_files import stream_weights
 from bitlaw.theory.fitting import FAMILIES
 
-from ..llm.conftest import RECIPE
-
 INT4 = "int4,block=channel,scale=absmax:float16"
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return embedded_model_folder(RECIPE, tmp_path_factory.mktemp("cache"))
 
 
 @pytest.fixture
