@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..theory import BlockScaled
 from ..theory._typing import FloatArray
 from .divergence import Divergence, measure_divergence
 from .error_warnings import error_warnings
@@ -224,18 +223,14 @@ def _off(tensor: TensorAudit, statistics: TensorStatistics) -> str:
     """Sentence on a tensor whose error was predicted badly, with the reason that its statistics show."""
     words = (
         f"{tensor.record.name}: R is {tensor.record.error:.4g}, {tensor.ratio - 1:+.1%} from the "
-        f"{tensor.prediction.R:.4g} predicted for independent elements"
+        f"{tensor.prediction.R:.4g} predicted from the spreads and maxima of its rows"
     )
     size = tensor.prediction.format.block
     if isinstance(size, int) and size in statistics.block_maxima:
-        ratio = statistics.block_maxima[size] / _expected_maximum(statistics, size)
+        ratio = statistics.block_maxima[size] / statistics.expected_maximum(size)
         if abs(ratio - 1) > _MAXIMUM_OFF:
-            return f"{words}; its block maxima are {ratio - 1:+.1%} from theirs"
+            return f"{words}; its block maxima are {ratio - 1:+.1%} from those of independent elements"
     return words
-
-
-def _expected_maximum(statistics: TensorStatistics, size: int) -> float:
-    return BlockScaled(statistics.row_law, size).expected_scale / statistics.row_law.std
 
 
 def _tail_share(fisher: Fisher, name: str) -> float:
