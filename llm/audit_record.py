@@ -77,7 +77,7 @@ def tensor_rows(found: Audit) -> list[dict[str, Any]]:
 def _per_element(found: Audit, name: str) -> float:
     """Mean over elements of what the tensors' predictions say."""
     elements = sum(tensor.record.elements for tensor in found.tensors)
-    return sum(getattr(t.prediction, name) * t.record.elements for t in found.tensors) / elements
+    return float(sum(getattr(t.prediction, name) * t.record.elements for t in found.tensors)) / elements
 
 
 def _finite(value: float) -> float | None:

@@ -190,7 +190,8 @@ def _of_sequences(model: Any, weights: list[WeightTensor], found: Fisher) -> Ite
         for w in weights:
             w.parameter.requires_grad_(True)
             stack.callback(w.parameter.requires_grad_, False)
-            stack.callback(w.parameter.register_post_accumulate_grad_hook(square(w.name)).remove)
+            watch: Any = w.parameter.register_post_accumulate_grad_hook
+            stack.callback(watch(square(w.name)).remove)
         yield
     _raise_unseen(weights, seen)
 

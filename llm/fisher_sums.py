@@ -115,10 +115,14 @@ class Fisher:
             with safe_open(path, "pt") as file:
                 about = file.metadata() or {}
                 tensors = {name: file.get_tensor(name) for name in file.keys()}
-            told: Any = int(about["tokens"]), about["targets"], about["unit"]
+            told: dict[str, Any] = {
+                "tokens": int(about["tokens"]),
+                "targets": about["targets"],
+                "unit": about["unit"],
+            }
             if "columns" in about:
-                return cls({}, *told, tensors, json.loads(about["columns"]))
-            return cls(tensors, *told)
+                return cls({}, **told, row_sums=tensors, columns=json.loads(about["columns"]))
+            return cls(tensors, **told)
         except (KeyError, OSError) as error:
             raise ValueError(f"{path}: not a file of Fisher information ({error})") from error
         except Exception as error:  # safetensors has its own error for damaged files

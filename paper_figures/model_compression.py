@@ -6,6 +6,7 @@ spends more bits on rare weights does the same by itself, so that it gains most 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -86,11 +87,13 @@ def draw(data: Data) -> Figure:
     """A column for each way of scaling: KL above, and below with the gain of each bit undone."""
     figure, rows = grid(2, len(data.scalings), height=4.4, sharex=True, sharey="row")
     handles: dict[str, Artist] = {}
-    for row, convert in zip(rows, (lambda point: point, scaled), strict=True):
+    converters: tuple[Callable[[Point], Point], ...] = (lambda point: point, scaled)
+    for row, convert in zip(rows, converters, strict=True):
         for panel, scaling in zip(row, data.scalings, strict=True):
             for other in data.scalings:
                 if other is not scaling and _FIXED in other.curves:
-                    x, y = zip(*sorted((p.x, convert(p).y) for p in other.curves[_FIXED]), strict=True)
+                    points = sorted((p.x, convert(p).y) for p in other.curves[_FIXED])
+                    x, y = [p[0] for p in points], [p[1] for p in points]
                     (line,) = panel.plot(x, y, color=GREY, linewidth=0.6, zorder=1)
                     handles[_OTHERS] = line
             for label, curve in scaling.curves.items():
