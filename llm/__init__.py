@@ -16,6 +16,7 @@ from .model_allocation import ModelAllocation, compare_measured
 from .models import LanguageModel, WeightTensor, load_model, weight_tensors
 from .quadratic import QuadraticDivergence, quadratic_divergence
 from .quantise import ModelBits, TensorRecord, assign, model_bits, quantised
+from .quantised_files import quantise_files
 from .reference import Reference, build_reference
 from .sensitivity import Sensitivity, noise_sensitivity
 from .statistics import BlockMaxima, TensorStatistics, tensor_statistics
@@ -71,6 +72,7 @@ __all__ = [
     "predict_assignment",
     "predict_tensor",
     "quadratic_divergence",
+    "quantise_files",
     "quantise_tensor",
     "quantised",
     "sequences_needed",
