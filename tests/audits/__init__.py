@@ -1,1 +1,1 @@
-"""Checks that take minutes, run by hand: `python -m tests.audits.predictions`."""
+"""Checks that take minutes, run by hand: `python -m tests.audits.predictions`, `python -m tests.audits.bases`."""
