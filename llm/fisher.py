@@ -193,7 +193,7 @@ def _of_sequences(model: Any, weights: list[WeightTensor], found: Fisher) -> Ite
             watch: Any = w.parameter.register_post_accumulate_grad_hook
             stack.callback(watch(square(w.name)).remove)
         yield
-    _raise_unseen(weights, seen)
+    _raise_unseen(weights, seen, "no gradient reaches this tensor")
 
 
 @contextmanager
@@ -225,13 +225,13 @@ def _of_positions(model: Any, weights: list[WeightTensor], found: Fisher) -> Ite
 
     with observed_maps(model, weights, on_map, on_lookup) as seen:
         yield
-    _raise_unseen(weights, seen)
+    _raise_unseen(weights, seen, "no linear layer holds this tensor; unit='sequence' needs none")
 
 
-def _raise_unseen(weights: Iterable[WeightTensor], seen: set[str]) -> None:
+def _raise_unseen(weights: Iterable[WeightTensor], seen: set[str], reason: str) -> None:
     unseen = {w.name for w in weights} - seen
     if unseen:
-        raise ValueError(f"{min(unseen)}: the model uses this tensor in no linear map that can be observed")
+        raise ValueError(f"{min(unseen)}: {reason}")
 
 
 @contextmanager

@@ -272,6 +272,23 @@ def test_experts_and_routers_are_seen() -> None:
     assert sum(moments.tokens[name]) == 2 * 4 * 12  # each token goes to two experts
 
 
+def test_weights_outside_of_linear_layers_are_counted_by_sequences() -> None:
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    torch.manual_seed(0)
+    config = GPT2Config(
+        vocab_size=48, n_embd=16, n_layer=1, n_head=2, n_positions=16, bos_token_id=0, eos_token_id=0
+    )
+    model = GPT2LMHeadModel(config).eval().requires_grad_(False)
+    transposed = LanguageModel("GPT-2", model, None)  # type: ignore[arg-type]
+    sequences = Sequences(torch.randint(0, 48, (4, 12)), "random")
+    found = fisher_information(transposed, sequences)
+    assert set(found.names) == {w.name for w in weight_tensors(model)}
+    assert all(float(value.sum()) > 0 for value in found.diagonals.values())
+    with pytest.raises(ValueError, match=r"c_attn.weight: no linear layer .* unit='sequence' needs none"):
+        fisher_information(transposed, sequences, unit="position")
+
+
 def test_moments_are_those_of_the_inputs(tiny: LanguageModel, sequences: Sequences) -> None:
     diagonal = activation_moments(tiny, sequences, batch=3).moments
     full = activation_moments(tiny, sequences, full=True, batch=10).moments
