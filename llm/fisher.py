@@ -16,6 +16,7 @@ often used in its place; loss terms are not independent then, and it is counted 
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -29,6 +30,7 @@ from torch.nn import functional
 from .fisher_sums import Fisher, Targets, Unit
 from .linear_maps import observed_maps
 from .models import LanguageModel, WeightTensor, weight_tensors
+from .reference import weights_fingerprint
 from .text import Sequences
 
 __all__ = ["Fisher", "Kept", "Targets", "Unit", "fisher_information"]
@@ -92,6 +94,8 @@ def fisher_information(
     weights = list(weight_tensors(language_model.model))
     found = _nothing(weights, targets, unit, keep)
     batch = 1 if found.unit == "sequence" else batch
+    if resume is not None:
+        found = replace(found, run=_run(language_model, sequences, seed, batch))
     done = _take_up(resume, found)
     per_batch = sequences.length - 1
     total = -(-len(sequences) // batch)
@@ -132,6 +136,13 @@ def _nothing(weights: Iterable[WeightTensor], targets: Targets, unit: Unit | Non
     return Fisher({}, 0, targets, unit, rows, columns)
 
 
+def _run(language_model: LanguageModel, sequences: Sequences, seed: int, batch: int) -> str:
+    """Digest of the model, the text and the order of passes."""
+    tokens = hashlib.sha256(sequences.tokens.numpy().tobytes()).hexdigest()
+    told = (weights_fingerprint(language_model.model), tokens, tuple(sequences.tokens.shape), seed, batch)
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:32]
+
+
 def _take_up(path: str | os.PathLike[str] | None, found: Fisher) -> int:
     """Add the sums of an earlier run; the tokens it has seen."""
     if path is None or not Path(path).exists():
@@ -142,9 +153,11 @@ def _take_up(path: str | os.PathLike[str] | None, found: Fisher) -> int:
         raise ValueError(f"resume: {path} is of a run that keeps {kept}")
     sums, more = found.row_sums or found.diagonals, earlier.row_sums or earlier.diagonals
     same = {n: tuple(t.shape) for n, t in more.items()} == {n: tuple(t.shape) for n, t in sums.items()}
-    settings = [(one.targets, one.unit, one.columns) for one in (earlier, found)]
+    settings = [(one.targets, one.unit, one.columns, one.run) for one in (earlier, found)]
     if settings[0] != settings[1] or not same:
-        raise ValueError(f"resume: {path} belongs to another model, or to other targets or units")
+        raise ValueError(
+            f"resume: {path} belongs to another model or text, or to other targets, units, seeds or batches"
+        )
     for name, value in more.items():
         sums[name] += value.to(sums[name].device)
     return earlier.tokens
@@ -230,7 +243,7 @@ def _of_positions(model: Any, weights: list[WeightTensor], found: Fisher) -> Ite
 
 def _raise_unseen(weights: Iterable[WeightTensor], seen: set[str], reason: str) -> None:
     unseen = {w.name for w in weights} - seen
-    if unseen:
+    if seen and unseen:  # nothing is seen where an earlier run had made all passes
         raise ValueError(f"{min(unseen)}: {reason}")
 
 
@@ -239,9 +252,16 @@ def _checkpointing(model: Any, wanted: bool) -> Iterator[None]:
     if not wanted:
         yield
         return
+    dropped = {
+        k: v for k, v in model.config.to_dict().items() if "drop" in k and isinstance(v, float) and v > 0
+    }
+    if dropped:
+        raise ValueError(
+            f"checkpointing runs models in training mode, and this one drops activations: {dropped}"
+        )
     name = "activation" if hasattr(model, "activation_checkpointing_enable") else "gradient"
     getattr(model, f"{name}_checkpointing_enable")({"use_reentrant": False})
-    model.train()  # transformers recomputes in training mode only; dropout is 0 in today's causal models
+    model.train()  # transformers recomputes in training mode only
     try:
         yield
     finally:

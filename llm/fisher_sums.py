@@ -42,6 +42,8 @@ class Fisher:
         Where only rows were kept: sums of the diagonal along the last axis, float64, in the shape of the others.
     columns : dict of str to int
         Where only rows were kept: length of the last axis.
+    run : str
+        Digest of what a run was made from, where it can be taken up; empty where it cannot.
     """
 
     diagonals: dict[str, torch.Tensor]
@@ -50,6 +52,7 @@ class Fisher:
     unit: Unit = "position"
     row_sums: dict[str, torch.Tensor] = field(default_factory=dict)
     columns: dict[str, int] = field(default_factory=dict)
+    run: str = ""
 
     @property
     def names(self) -> list[str]:
@@ -97,7 +100,7 @@ class Fisher:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write as safetensors, under its name only when complete."""
         tensors = {name: tensor.contiguous() for name, tensor in (self.row_sums or self.diagonals).items()}
-        about = {"tokens": str(self.tokens), "targets": self.targets, "unit": self.unit}
+        about = {"tokens": str(self.tokens), "targets": self.targets, "unit": self.unit, "run": self.run}
         if self.row_sums:
             about["columns"] = json.dumps(self.columns)
         write_whole(Path(path), lambda file: save_file(tensors, file, about))
@@ -119,6 +122,7 @@ class Fisher:
                 "tokens": int(about["tokens"]),
                 "targets": about["targets"],
                 "unit": about["unit"],
+                "run": about["run"],
             }
             if "columns" in about:
                 return cls({}, **told, row_sums=tensors, columns=json.loads(about["columns"]))

@@ -30,6 +30,9 @@ from .text import Sequences
 
 __all__ = ["Reference", "build_reference", "head_inputs", "weights_fingerprint"]
 
+# Where a model lay, and what wrote it.
+_NO_MATTER = ("_name_or_path", "transformers_version")
+
 
 @dataclass(frozen=True, eq=False)
 class Reference:
@@ -141,11 +144,15 @@ def _head_gives_logits(language_model: LanguageModel, tokens: torch.Tensor) -> b
 
 
 def weights_fingerprint(model: nn.Module) -> str:
-    """Digest of all parameters, their names, types and shapes."""
+    """Digest of all parameters, their names, types and shapes, and of the configuration that says how they are used."""
     digest = hashlib.sha256()
+    config = getattr(model, "config", None)
+    if config is not None:
+        told = {key: value for key, value in config.to_dict().items() if key not in _NO_MATTER}
+        digest.update(json.dumps(told, sort_keys=True, default=str).encode())
     for name, parameter in model.named_parameters():
         digest.update(f"{name}{parameter.dtype}{tuple(parameter.shape)}".encode())
-        digest.update(parameter.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+        digest.update(parameter.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()[:32]
 
 

@@ -15,7 +15,7 @@ from bitlaw.llm.fisher import Fisher, _sample, fisher_information
 from bitlaw.llm.fisher_bits import fisher_bits
 from bitlaw.llm.models import LanguageModel, weight_tensors
 from bitlaw.llm.quantise import assign
-from bitlaw.llm.reference import build_reference
+from bitlaw.llm.reference import build_reference, weights_fingerprint
 from bitlaw.llm.text import Sequences
 from bitlaw.theory import parse_format
 
@@ -166,6 +166,37 @@ def test_an_interrupted_run_goes_on_with_the_same_result(
     resumed = fisher_information(tiny, sequences, batch=4, resume=path)
     assert resumed.tokens == whole.tokens
     assert all(torch.equal(resumed.diagonals[k], whole.diagonals[k]) for k in whole.diagonals)
+
+
+def test_a_complete_run_is_taken_up_and_no_other_one(
+    tiny: LanguageModel, sequences: Sequences, tmp_path: Path
+) -> None:
+    path = tmp_path / "fisher.safetensors"
+    whole = fisher_information(tiny, sequences, resume=path)
+    again = fisher_information(tiny, sequences, resume=path)
+    assert all(torch.equal(again.diagonals[k], whole.diagonals[k]) for k in whole.diagonals)
+    other = Sequences(sequences.tokens.flip(0), "another text")
+    with pytest.raises(ValueError, match="belongs to another model or text"):
+        fisher_information(tiny, other, resume=path)
+    with pytest.raises(ValueError, match="belongs to another model or text"):
+        fisher_information(tiny, sequences, seed=1, resume=path)
+
+
+def test_models_that_drop_activations_are_not_run_in_training_mode(
+    tiny: LanguageModel, sequences: Sequences, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tiny.model.config, "attention_dropout", 0.1)
+    with pytest.raises(ValueError, match=r"drops activations: .'attention_dropout': 0.1"):
+        fisher_information(tiny, sequences, checkpointing=True)
+
+
+def test_a_fingerprint_holds_how_weights_are_used(
+    tiny: LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = weights_fingerprint(tiny.model)
+    assert weights_fingerprint(tiny.model) == before
+    monkeypatch.setattr(tiny.model.config, "rms_norm_eps", 1e-3)
+    assert weights_fingerprint(tiny.model) != before
 
 
 def agree(rows: Fisher, whole: Fisher) -> None:
@@ -325,5 +356,5 @@ def test_wrong_input_is_refused(tiny: LanguageModel, sequences: Sequences, tmp_p
         Fisher({}, 1, "sampled").mean("nothing")
     other = tmp_path / "other"
     Fisher({"x": torch.zeros(2, 2)}, 3, "sampled").save(other)
-    with pytest.raises(ValueError, match="belongs to another model, or to other targets or units"):
+    with pytest.raises(ValueError, match="belongs to another model or text"):
         fisher_information(tiny, sequences, resume=other)
