@@ -174,7 +174,7 @@ class _Store:
         self._folder.mkdir(parents=True, exist_ok=True)
         told: dict[str, Any] = {
             "weights": weights_fingerprint(language_model.model),
-            "tokens": hashlib.sha256(sequences.tokens.numpy().tobytes()).hexdigest()[:32],
+            "tokens": sequences.digest,
             "batch": batch,
             "states": "hidden" if faithful else "logits",
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import os
 from dataclasses import dataclass
@@ -48,6 +49,11 @@ class Sequences:
     def length(self) -> int:
         """Tokens in a sequence."""
         return int(self.tokens.shape[1])
+
+    @property
+    def digest(self) -> str:
+        """Digest of the tokens."""
+        return hashlib.sha256(self.tokens.numpy().tobytes()).hexdigest()[:32]
 
 
 def load_text(source: str | os.PathLike[str] = STANDARD) -> str:

@@ -120,7 +120,7 @@ def open_workload(model: str, workload: Workload) -> Opened:
     )
     digests = {
         "weights": weights_fingerprint(language_model.model),
-        "tokens": hashlib.sha256(sequences.tokens.numpy().tobytes()).hexdigest()[:32],
+        "tokens": sequences.digest,
         "measuring": f"batch {workload.batch}, {workload.targets} targets, seed {workload.seed}"
         + ("" if workload.fisher == "diagonal" else ", Fisher information by rows"),
         "code": code_fingerprint(),
