@@ -7,18 +7,15 @@ smaller R and the larger KL.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .model_panels import Compared, row_panels, scaled
-from .model_results import ModelResults
+from .model_rows import Rows, compute_rows, draw_rows, formats_of
 from .model_study import ModelStudy
-from .style import styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["FORMATS", "SERIES", "Data", "compute", "draw", "paper", "title"]
+__all__ = ["FORMATS", "SERIES", "compute", "draw", "paper", "title"]
 
 title = "Elements of 3, 4 and 5 bits in blocks of 64 by KL divergence"
 paper = "Orr, Ribar and Luschi (arXiv 2505.12988), element formats"
@@ -35,8 +32,8 @@ _ELEMENTS = {
 }
 _WIDTHS = (3, 4, 5)
 # Format of each element by width; NF4 and SF4 have one.
-SERIES: dict[int, dict[str, str]] = {
-    width: {
+SERIES: dict[str, dict[str, str]] = {
+    f"{width} bits": {
         name: f"{element.format(width=width, mantissa=width - 3)},block=64,scale=absmax:float16"
         for name, element in _ELEMENTS.items()
         if "{" in element or width == 4
@@ -44,35 +41,14 @@ SERIES: dict[int, dict[str, str]] = {
     for width in _WIDTHS
 }
 
-FORMATS = tuple(text for formats in SERIES.values() for text in formats.values())
+FORMATS = formats_of(SERIES)
 
 
-@dataclass(frozen=True)
-class Data:
-    """Scaled numbers by width and element, as `SERIES`."""
-
-    results: ModelResults
-    series: dict[int, dict[str, Compared]]
-
-
-def compute(study: ModelStudy) -> Data:
+def compute(study: ModelStudy) -> Rows:
     """Scaled KL and R of all elements."""
-    runs = study.results.need(FORMATS)
-    return Data(
-        study.results,
-        {
-            width: {name: scaled(runs[text]) for name, text in formats.items()}
-            for width, formats in SERIES.items()
-        },
-    )
+    return compute_rows(study, SERIES)
 
 
-@styled
-def draw(data: Data) -> Figure:
+def draw(data: Rows) -> Figure:
     """A row for each element."""
-    figure, _ = row_panels(
-        data.results,
-        {f"{width} bits": members for width, members in data.series.items()},
-        tuple(_ELEMENTS),
-    )
-    return figure
+    return draw_rows(data)

@@ -7,25 +7,22 @@ that makes its squared error least, which is not the same as the least KL.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .model_panels import Compared, row_panels, scaled
-from .model_results import ModelResults
+from .model_rows import Rows, compute_rows, draw_rows, formats_of
 from .model_study import ModelStudy
-from .style import styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["FORMATS", "ROWS", "Data", "compute", "draw", "paper", "title"]
+__all__ = ["FORMATS", "SERIES", "compute", "draw", "paper", "title"]
 
 title = "Matched against searched scales at 4 bits"
 paper = "Orr, Ribar and Luschi (arXiv 2505.12988), moment matching against search"
 
 _RMS, _BLOCK = "scale=rms:float32", "block=64,scale=absmax:float16"
 # Matched and searched format of each row; the cube root of the Normal has its moment matched as it is.
-ROWS: dict[str, tuple[str, str]] = {
+_ROWS: dict[str, tuple[str, str]] = {
     "INT4, tensor RMS": (f"int4,{_RMS},multiplier=moment", f"int4,{_RMS},search=tensor"),
     "E2M1, tensor RMS": (f"e2m1,{_RMS},multiplier=moment", f"e2m1,{_RMS},search=tensor"),
     "cube root, tensor RMS": (f"cbrt4:normal,{_RMS}", f"cbrt4:normal,{_RMS},search=tensor"),
@@ -34,27 +31,19 @@ ROWS: dict[str, tuple[str, str]] = {
     "cube root, block absmax": (f"cbrt4:normal,{_BLOCK}", f"cbrt4:normal,{_BLOCK},search=tensor"),
 }
 
-FORMATS = tuple(text for pair in ROWS.values() for text in pair)
+SERIES: dict[str, dict[str, str]] = {
+    name: {row: texts[place] for row, texts in _ROWS.items()}
+    for place, name in enumerate(("matched", "searched"))
+}
+
+FORMATS = formats_of(SERIES)
 
 
-@dataclass(frozen=True)
-class Data:
-    """Scaled numbers of `ROWS`, matched and searched."""
-
-    results: ModelResults
-    matched: dict[str, Compared]
-    searched: dict[str, Compared]
-
-
-def compute(study: ModelStudy) -> Data:
+def compute(study: ModelStudy) -> Rows:
     """Scaled KL and R with both kinds of scales."""
-    runs = study.results.need(FORMATS)
-    matched = {row: scaled(runs[texts[0]]) for row, texts in ROWS.items()}
-    return Data(study.results, matched, {row: scaled(runs[texts[1]]) for row, texts in ROWS.items()})
+    return compute_rows(study, SERIES)
 
 
-@styled
-def draw(data: Data) -> Figure:
+def draw(data: Rows) -> Figure:
     """A row for each element and kind of scale."""
-    figure, _ = row_panels(data.results, {"matched": data.matched, "searched": data.searched}, tuple(ROWS))
-    return figure
+    return draw_rows(data)

@@ -7,19 +7,16 @@ takes from outliers and entropy codes what they live on.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .model_formats import BLOCK, CHANNEL, CODED, OUTLIERS, TENSOR
-from .model_panels import Compared, row_panels, scaled
-from .model_results import ModelResults
+from .model_rows import Rows, compute_rows, draw_rows, formats_of
 from .model_study import ModelStudy
-from .style import styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["FORMATS", "ROWS", "Data", "compute", "draw", "paper", "title"]
+__all__ = ["FORMATS", "SERIES", "compute", "draw", "paper", "title"]
 
 title = "Rotated weights against weights as they are, by KL divergence"
 paper = "Orr, Ribar and Luschi (arXiv 2505.12988), random rotations"
@@ -32,33 +29,25 @@ _FAMILIES = {
     "tensor RMS, coded": CODED,
 }
 # Format of each row as it is, and rotated; the steps of the entropy code give about 3 and 4 bits.
-ROWS: dict[str, tuple[str, str]] = {
+_ROWS: dict[str, tuple[str, str]] = {
     f"{family}, {width} bits": (text, f"{text},rotation=hadamard")
     for family, formats in _FAMILIES.items()
     for width, text in zip((3, 4), formats, strict=False)
 }
 
-FORMATS = tuple(text for pair in ROWS.values() for text in pair)
+SERIES: dict[str, dict[str, str]] = {
+    name: {row: texts[place] for row, texts in _ROWS.items()}
+    for place, name in enumerate(("as they are", "rotated"))
+}
+
+FORMATS = formats_of(SERIES)
 
 
-@dataclass(frozen=True)
-class Data:
-    """Scaled numbers of `ROWS`."""
-
-    results: ModelResults
-    plain: dict[str, Compared]
-    rotated: dict[str, Compared]
-
-
-def compute(study: ModelStudy) -> Data:
+def compute(study: ModelStudy) -> Rows:
     """Scaled KL and R with and without rotations."""
-    runs = study.results.need(FORMATS)
-    plain = {row: scaled(runs[texts[0]]) for row, texts in ROWS.items()}
-    return Data(study.results, plain, {row: scaled(runs[texts[1]]) for row, texts in ROWS.items()})
+    return compute_rows(study, SERIES)
 
 
-@styled
-def draw(data: Data) -> Figure:
+def draw(data: Rows) -> Figure:
     """A row for each way of scaling and width."""
-    figure, _ = row_panels(data.results, {"as they are": data.plain, "rotated": data.rotated}, tuple(ROWS))
-    return figure
+    return draw_rows(data)

@@ -7,18 +7,15 @@ is free for elsewhere.  Blocks of 64 with float16 scales.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .model_panels import Compared, row_panels, scaled
-from .model_results import ModelResults
+from .model_rows import Rows, compute_rows, draw_rows, formats_of
 from .model_study import ModelStudy
-from .style import styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["FORMATS", "SERIES", "Data", "compute", "draw", "paper", "title"]
+__all__ = ["FORMATS", "SERIES", "compute", "draw", "paper", "title"]
 
 title = "Signed against unsigned block maxima by KL divergence"
 paper = "Orr, Ribar and Luschi (arXiv 2505.12988), symmetric, asymmetric and signmax scaling"
@@ -32,43 +29,22 @@ _LAYOUTS = {
     "integer, signmax": ("int{width}", "signmax"),
 }
 # Format of each layout by width.
-SERIES: dict[int, dict[str, str]] = {
-    width: {
+SERIES: dict[str, dict[str, str]] = {
+    f"{width} bits": {
         name: f"{element.format(width=width)},block=64,scale={statistic}:float16"
         for name, (element, statistic) in _LAYOUTS.items()
     }
     for width in (3, 4, 5)
 }
 
-FORMATS = tuple(text for formats in SERIES.values() for text in formats.values())
+FORMATS = formats_of(SERIES)
 
 
-@dataclass(frozen=True)
-class Data:
-    """Scaled numbers by width and layout, as `SERIES`."""
-
-    results: ModelResults
-    series: dict[int, dict[str, Compared]]
-
-
-def compute(study: ModelStudy) -> Data:
+def compute(study: ModelStudy) -> Rows:
     """Scaled KL and R of all layouts."""
-    runs = study.results.need(FORMATS)
-    return Data(
-        study.results,
-        {
-            width: {name: scaled(runs[text]) for name, text in formats.items()}
-            for width, formats in SERIES.items()
-        },
-    )
+    return compute_rows(study, SERIES)
 
 
-@styled
-def draw(data: Data) -> Figure:
+def draw(data: Rows) -> Figure:
     """A row for each element and layout."""
-    figure, _ = row_panels(
-        data.results,
-        {f"{width} bits": members for width, members in data.series.items()},
-        tuple(_LAYOUTS),
-    )
-    return figure
+    return draw_rows(data)

@@ -91,15 +91,9 @@ def shown(one: Compared) -> tuple[float, ...]:
 
 def places(module: ModuleType, data: Any) -> Iterator[tuple[str, Compared]]:
     """Format that a figure should show at each of its places, and what it shows there."""
-    if module in (model_element_formats, model_signmax):
-        for width, formats in module.SERIES.items():
-            yield from ((text, data.series[width][name]) for name, text in formats.items())
-    elif module is model_moment_matching:
-        for row, (matched, searched) in module.ROWS.items():
-            yield from ((matched, data.matched[row]), (searched, data.searched[row]))
-    elif module is model_rotations:
-        for row, (plain, rotated) in module.ROWS.items():
-            yield from ((plain, data.plain[row]), (rotated, data.rotated[row]))
+    if hasattr(module, "SERIES"):
+        for name, rows in module.SERIES.items():
+            yield from ((text, data.series[name][row]) for row, text in rows.items())
     else:
         for name, curve in module.CURVES.items():
             yield from ((text, data.curves[name][place]) for place, text in curve.items())
