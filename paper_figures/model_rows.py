@@ -49,6 +49,6 @@ def compute_rows(study: ModelStudy, series: Series) -> Rows:
 @styled
 def draw_rows(data: Rows) -> Figure:
     """KL and R across, rows below each other."""
-    rows = tuple(max(data.series.values(), key=len))
+    rows = max((tuple(rows) for rows in data.series.values()), key=len)
     figure, _ = row_panels(data.results, data.series, rows)
     return figure
