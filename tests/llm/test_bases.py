@@ -6,14 +6,14 @@ import pytest
 import torch
 
 from bitlaw.llm.divergence import measure_divergence
-from bitlaw.llm.embedded import embedded_model_path
-from bitlaw.llm.models import LanguageModel, load_model
+from bitlaw.llm.models import LanguageModel
 from bitlaw.llm.quantise import assign, quantised
 from bitlaw.llm.reference import build_reference
 from bitlaw.llm.text import token_sequences
 from bitlaw.theory import parse_format
 
 from .bases import principal_basis, random_basis, rotated
+from .trained import trained_model
 
 FREE = parse_format("lloyd3:normal,block=128,scale=absmax:float16")
 CLOSED = parse_format("lloyd3:normal:closed,block=128,scale=absmax:float16")
@@ -29,9 +29,7 @@ def test_a_rotation_keeps_the_function_and_nothing_else_does(tiny: LanguageModel
 
 @pytest.mark.parametrize("principal", [False, True])
 def test_free_ends_lose_in_the_principal_basis_alone(principal: bool) -> None:
-    if not (embedded_model_path() / "config.json").exists():
-        pytest.skip("the embedded model is not trained yet: bitlaw llm report does it")
-    plain = load_model("embedded", device="cpu")
+    plain = trained_model()
     text = token_sequences("standard", plain.tokenizer, length=256, count=12)
     model = rotated(plain, principal_basis(plain, text.tokens)) if principal else plain
     reference = build_reference(model, text)

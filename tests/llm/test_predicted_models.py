@@ -7,7 +7,6 @@ import pytest
 
 from bitlaw.llm.audit import model_statistics, predict_assignment
 from bitlaw.llm.divergence import measure_divergence
-from bitlaw.llm.embedded import embedded_model_path
 from bitlaw.llm.fisher import Fisher, fisher_information
 from bitlaw.llm.models import LanguageModel, load_model
 from bitlaw.llm.quantise import assign, quantised
@@ -17,6 +16,7 @@ from bitlaw.llm.text import token_sequences
 from bitlaw.theory import parse_format
 
 from ..conftest import shared_path
+from .trained import trained_model
 
 Known = tuple[LanguageModel, Reference, dict[str, TensorStatistics], Fisher]
 
@@ -46,9 +46,7 @@ def known(model: LanguageModel, text: object, count: int) -> Known:
 
 @pytest.fixture(scope="module")
 def embedded() -> Known:
-    if not (embedded_model_path() / "config.json").exists():
-        pytest.skip("the embedded model is not trained yet: bitlaw llm report does it")
-    return known(load_model("embedded", device="cpu", dtype="float32"), "standard", 16)
+    return known(trained_model(), "standard", 16)
 
 
 @pytest.fixture(scope="module", params=["stories260K", "stories3M-from-int8"])

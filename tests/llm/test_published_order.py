@@ -15,7 +15,6 @@ import pytest
 from bitlaw.llm.allocation import allocate_formats
 from bitlaw.llm.audit import model_statistics
 from bitlaw.llm.divergence import Divergence, measure_divergence
-from bitlaw.llm.embedded import embedded_model_path
 from bitlaw.llm.estimates import paired_difference
 from bitlaw.llm.fisher import fisher_information
 from bitlaw.llm.models import LanguageModel, load_model
@@ -25,6 +24,7 @@ from bitlaw.llm.text import token_sequences
 from bitlaw.theory import parse_format
 
 from ..conftest import shared_path
+from .trained import trained_model
 
 # Bits at which families are compared; every family has a format on both sides.
 BITS = 4.3
@@ -41,9 +41,7 @@ MORE_STORIES = pytest.param("stories3M-from-int8", 4, id="stories3M", marks=pyte
 @cache
 def reference(name: str, count: int) -> tuple[LanguageModel, Reference]:
     if name == "embedded":
-        if not (embedded_model_path() / "config.json").exists():
-            pytest.skip("the embedded model is not trained yet: bitlaw llm report does it")
-        model, text = load_model("embedded", device="cpu"), "standard"
+        model, text = trained_model(), "standard"
     else:
         model = load_model(shared_path(f"models/{name}"), device="cpu")
         text = str(shared_path("text/tinystories_val"))
