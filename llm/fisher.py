@@ -27,10 +27,10 @@ from typing import Any, Literal
 import torch
 from torch.nn import functional
 
+from .fingerprint import weights_fingerprint
 from .fisher_sums import Fisher, Targets, Unit
 from .linear_maps import observed_maps
 from .models import LanguageModel, WeightTensor, weight_tensors
-from .reference import weights_fingerprint
 from .text import Sequences
 
 __all__ = ["Fisher", "Kept", "Targets", "Unit", "fisher_information"]

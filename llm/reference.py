@@ -12,7 +12,6 @@ was interrupted goes on where it stopped.
 from __future__ import annotations
 
 import copy
-import hashlib
 import json
 import os
 from collections.abc import Callable
@@ -25,13 +24,11 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from .files import write_whole
+from .fingerprint import weights_fingerprint
 from .models import LanguageModel
 from .text import Sequences
 
-__all__ = ["Reference", "build_reference", "head_inputs", "weights_fingerprint"]
-
-# Where a model lay, and what wrote it.
-_NO_MATTER = ("_name_or_path", "transformers_version")
+__all__ = ["Reference", "build_reference", "head_inputs"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,19 +138,6 @@ def _head_gives_logits(language_model: LanguageModel, tokens: torch.Tensor) -> b
     with torch.no_grad():
         restored = language_model.model.get_output_embeddings()(states)
     return bool(torch.allclose(restored.float(), logits.float(), rtol=1e-5, atol=1e-5))
-
-
-def weights_fingerprint(model: nn.Module) -> str:
-    """Digest of all parameters, their names, types and shapes, and of the configuration that says how they are used."""
-    digest = hashlib.sha256()
-    config = getattr(model, "config", None)
-    if config is not None:
-        told = {key: value for key, value in config.to_dict().items() if key not in _NO_MATTER}
-        digest.update(json.dumps(told, sort_keys=True, default=str).encode())
-    for name, parameter in model.named_parameters():
-        digest.update(f"{name}{parameter.dtype}{tuple(parameter.shape)}".encode())
-        digest.update(parameter.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()[:32]
 
 
 class _Store:

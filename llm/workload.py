@@ -21,9 +21,10 @@ from safetensors import SafetensorError
 from .. import theory
 from .audit import model_statistics
 from .files import write_whole
+from .fingerprint import weights_fingerprint
 from .fisher import Fisher, Kept, Targets, fisher_information
 from .models import LanguageModel, load_model
-from .reference import Reference, build_reference, weights_fingerprint
+from .reference import Reference, build_reference
 from .statistics import TensorStatistics
 from .statistics_record import read_statistics, statistics_record
 from .text import Sequences, token_sequences

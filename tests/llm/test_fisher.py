@@ -11,11 +11,12 @@ from torch.nn import functional
 
 from bitlaw.llm.activations import activation_moments
 from bitlaw.llm.audit import audit, model_statistics
+from bitlaw.llm.fingerprint import weights_fingerprint
 from bitlaw.llm.fisher import Fisher, _sample, fisher_information
 from bitlaw.llm.fisher_bits import fisher_bits
 from bitlaw.llm.models import LanguageModel, weight_tensors
 from bitlaw.llm.quantise import assign
-from bitlaw.llm.reference import build_reference, weights_fingerprint
+from bitlaw.llm.reference import build_reference
 from bitlaw.llm.text import Sequences
 from bitlaw.theory import parse_format
 
