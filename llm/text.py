@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,10 @@ __all__ = ["STANDARD", "Sequences", "check_text", "load_text", "token_sequences"
 
 STANDARD = "standard"
 _DATASET = "dataset:"
+# A split may be a slice, which holds a colon: train[:10%].
+_DATASET_NAME = re.compile(
+    r"dataset:(?P<name>[^:]+)(?::(?P<config>[^:]+))?:(?P<split>(?:[^:\[\]]|\[[^\[\]]*\])+)"
+)
 # Tokens are seldom longer on average: enough characters to see that a sequence fits.
 _CHARACTERS = 64
 _SUFFIXES = (".txt", ".md", ".rst")
@@ -63,8 +68,9 @@ def load_text(source: str | os.PathLike[str] = STANDARD) -> str:
     ----------
     source : str or path
         A file; a folder (its .txt, .md and .rst files in order of their names, also in subfolders);
-        `dataset:NAME[:CONFIG]:SPLIT` of the `datasets` library, its column `text`; or "standard", the held-out
-        part of the standard library's documentation.
+        `dataset:NAME[:CONFIG]:SPLIT` as the `datasets` library reads it (NAME is a folder or a hub id, SPLIT may be
+        a slice such as `train[:10%]`), its column `text`; or "standard", the held-out part of the standard
+        library's documentation.
 
     Returns
     -------
@@ -73,7 +79,9 @@ def load_text(source: str | os.PathLike[str] = STANDARD) -> str:
     Raises
     ------
     ValueError
-        If nothing is there, a file is no UTF-8 text, or the text is empty.
+        If nothing is there, a file is no UTF-8 text, the text is empty, or a dataset has no such split or column.
+    OSError
+        If a dataset cannot be fetched (`HF_HUB_OFFLINE=1` is honoured).
     ImportError
         If a dataset is asked for and `datasets` is not installed.
     """
@@ -130,22 +138,31 @@ def _read(path: Path) -> str:
 
 def _dataset(name: str) -> str:
     path, split = _dataset_path(name)
-    from datasets import load_dataset  # type: ignore[import-not-found, unused-ignore]
+    from datasets import load_dataset
+    from datasets.exceptions import DatasetsError
 
-    rows = load_dataset(*path, split=split)
+    try:
+        rows = load_dataset(*path, split=split)
+    except ConnectionError as error:  # also where the hub is there and the dataset is not
+        raise OSError(f"text {name}: neither a folder nor a dataset that can be fetched ({error})") from error
+    except (ValueError, OSError, DatasetsError) as error:
+        raise ValueError(f"text {name}: cannot be read as a dataset ({error})") from error
     if "text" not in rows.column_names:
         raise ValueError(f"text {name}: the dataset has no column 'text', but {', '.join(rows.column_names)}")
-    return "\n\n".join(rows["text"])
+    texts = [text for text in rows["text"] if text is not None]
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"text {name}: the column 'text' of the dataset holds other things than text")
+    return "\n\n".join(texts)
 
 
 def _dataset_path(name: str) -> tuple[list[str], str]:
-    """Name (with configuration) and split of a dataset, where its library is there."""
-    *path, split = name.removeprefix(_DATASET).split(":")
-    if not 1 <= len(path) <= 2 or not all((*path, split)):
+    """Name (with configuration) and split (or a slice of it) of a dataset, where its library is there."""
+    parts = _DATASET_NAME.fullmatch(name)
+    if parts is None:
         raise ValueError(f"text {name}: must be dataset:NAME:SPLIT or dataset:NAME:CONFIG:SPLIT")
     if importlib.util.find_spec("datasets") is None:
-        raise ImportError(f"text {name}: needs the library `datasets`")
-    return path, split
+        raise ImportError(f"text {name}: needs the library `datasets`: pip install 'bitlaw[datasets]'")
+    return [part for part in parts.group("name", "config") if part is not None], parts["split"]
 
 
 def token_sequences(

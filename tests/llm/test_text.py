@@ -59,8 +59,6 @@ def test_wrong_texts_are_named(tiny: LanguageModel, tmp_path: Path) -> None:
     latin.write_bytes(b"caf\xe9 au lait")
     with pytest.raises(ValueError, match=r"not UTF-8 .* at byte 3"):
         load_text(latin)
-    with pytest.raises(ImportError, match="needs the library `datasets`"):
-        load_text("dataset:wikitext:test")
 
 
 def test_impossible_sequences_are_refused(tiny: LanguageModel, tmp_path: Path) -> None:
@@ -105,3 +103,45 @@ def test_a_check_says_what_cutting_would_say(
     monkeypatch.setattr("bitlaw.llm.text.importlib.util.find_spec", lambda name: None)
     with pytest.raises(ImportError, match="needs the library `datasets`"):
         check_text("dataset:a:test", tiny.tokenizer, length=8)
+
+
+@pytest.fixture
+def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Folder of a dataset of two splits; what the library keeps of it goes away with the test."""
+    datasets = pytest.importorskip("datasets")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+    datasets.disable_progress_bars()
+    folder = tmp_path / "own"
+    folder.mkdir()
+    (folder / "train.jsonl").write_text('{"text": "one"}\n{"text": null}\n{"text": "two"}\n')
+    (folder / "test.jsonl").write_text('{"text": "three"}\n')
+    return folder
+
+
+def test_a_dataset_is_read_by_split_configuration_and_slice(dataset: Path) -> None:
+    assert load_text(f"dataset:{dataset}:train") == "one\n\ntwo"
+    assert load_text(f"dataset:{dataset}:default:test") == "three"
+    assert load_text(f"dataset:{dataset}:train[:1]") == "one"
+    assert load_text(f"dataset:{dataset}:train[2:]+test") == "two\n\nthree"
+
+
+def test_wrong_datasets_are_told(dataset: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"own:valid: cannot be read as a dataset \(.*\bvalid"):
+        load_text(f"dataset:{dataset}:valid")
+    with pytest.raises(ValueError, match=r"own:other:test: cannot be read as a dataset"):
+        load_text(f"dataset:{dataset}:other:test")
+    with pytest.raises(OSError, match="neither a folder nor a dataset that can be fetched"):
+        load_text("dataset:nobody/nothing:test")
+    (tmp_path / "hollow").mkdir()
+    with pytest.raises(ValueError, match="hollow:test: cannot be read as a dataset"):
+        load_text(f"dataset:{tmp_path}/hollow:test")
+    for column, value, message in (
+        ("a", '"b"', "no column 'text', but a"),
+        ("text", "1", "other things than text"),
+    ):
+        folder = tmp_path / column
+        folder.mkdir()
+        (folder / "test.jsonl").write_text(f'{{"{column}": {value}}}\n')
+        with pytest.raises(ValueError, match=message):
+            load_text(f"dataset:{folder}:test")
