@@ -17,7 +17,7 @@ import numpy as np
 from torch import nn
 
 from ..theory import Format
-from ..theory.formats.plan import nominal_size, quantiser_of, reach_of
+from ..theory.formats.codecs.plan import nominal_size, quantiser_of, reach_of
 from .divergence import Divergence, measure_divergence
 from .error_structure import largest_part
 from .fisher import Fisher

@@ -18,13 +18,13 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from ..theory.formats.block_codec import ScalarCodec
-from ..theory.formats.block_scales import BlockScales, Statistics
-from ..theory.formats.blocks import Blocks
-from ..theory.formats.encoded import Encoded
-from ..theory.formats.encoding import decode, encode
+from ..theory.formats.codecs.block_codec import ScalarCodec
+from ..theory.formats.codecs.block_scales import BlockScales, Statistics
+from ..theory.formats.codecs.blocks import Blocks
+from ..theory.formats.codecs.encoded import Encoded
+from ..theory.formats.codecs.encoding import decode, encode
+from ..theory.formats.codecs.plan import Plan, nominal_size, plan_of, quantiser_of
 from ..theory.formats.format import Format
-from ..theory.formats.plan import Plan, nominal_size, plan_of, quantiser_of
 from ..theory.quantisers.evaluation import entropy_bits
 
 __all__ = ["QuantisedTensor", "quantise_on_device", "quantise_tensor", "to_numpy"]

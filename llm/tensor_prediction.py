@@ -16,8 +16,8 @@ import numpy as np
 from ..theory import Format
 from ..theory._typing import FloatArray, IntArray
 from ..theory.formats import Codebook, Encoded, VectorCodebook, storage
-from ..theory.formats.encoding import decode, encode
-from ..theory.formats.plan import multiplier_of, nominal_size, quantiser_of, reach_of
+from ..theory.formats.codecs.encoding import decode, encode
+from ..theory.formats.codecs.plan import multiplier_of, nominal_size, quantiser_of, reach_of
 from .drawn_tensor import DrawnTensor, drawn_tensors
 from .statistics import TensorStatistics
 

@@ -10,7 +10,7 @@ import time
 import numpy as np
 from hypothesis import given, settings
 
-from bitlaw.theory.formats.prediction import predict
+from bitlaw.theory.formats.predictions.prediction import predict
 
 from ..formats.audit import combinations, compare
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from bitlaw.theory.formats.encoding import decode, encode
-from bitlaw.theory.formats.plan import plan_of
+from bitlaw.theory.formats.codecs.encoding import decode, encode
+from bitlaw.theory.formats.codecs.plan import plan_of
 from bitlaw.theory.formats.spec import parse_format
 from tests.benchmarks.timing import seconds
 

@@ -3,8 +3,8 @@
 import ml_dtypes
 import numpy as np
 
-from bitlaw.theory.formats.encoding import decode, encode, quantise
-from bitlaw.theory.formats.plan import multiplier_of, nominal_size, quantiser_of, reach_of
+from bitlaw.theory.formats.codecs.encoding import decode, encode, quantise
+from bitlaw.theory.formats.codecs.plan import multiplier_of, nominal_size, quantiser_of, reach_of
 from tests.formats import naive
 
 TYPES = ["float16", "bfloat16", "float32", "float64"]

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bitlaw.theory.formats.affine_law import affine_block
 from bitlaw.theory.formats.number_types import number_type
+from bitlaw.theory.formats.predictions.affine_law import affine_block
 from bitlaw.theory.sources import (
     Empirical,
     GeneralisedNormal,

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bitlaw.theory.formats import _conversion, _parallel, block_codec, block_statistics
-from bitlaw.theory.formats._rounding import rounded_scales
-from bitlaw.theory.formats.blocks import blocks_of
-from bitlaw.theory.formats.encoding import decode, encode
+from bitlaw.theory.formats.codecs import block_codec, block_statistics, conversion, parallel
+from bitlaw.theory.formats.codecs.blocks import blocks_of
+from bitlaw.theory.formats.codecs.encoding import decode, encode
+from bitlaw.theory.formats.codecs.rounding import rounded_scales
 from bitlaw.theory.formats.number_types import number_type
 from bitlaw.theory.formats.spec import parse_format
 from tests.formats import naive
@@ -112,9 +112,9 @@ def test_every_float32_becomes_the_nearest_float16():
     ties = (halves[:-1] + halves[1:]) / 2
     x = np.concatenate([bits.view(np.float32), halves, ties, np.nextafter(ties, np.float32(0)), -ties])
     x = x[np.isfinite(x) & (np.abs(x) < 65520)]
-    found = _conversion.narrowed(x, np.dtype(np.float16), False)
+    found = conversion.narrowed(x, np.dtype(np.float16), False)
     np.testing.assert_array_equal(found.view(np.uint16), x.astype(np.float16).view(np.uint16))
-    wide = _conversion.widened(np.resize(found, 1 << 17))
+    wide = conversion.widened(np.resize(found, 1 << 17))
     np.testing.assert_array_equal(wide[: found.size], found[: 1 << 17].astype(np.float32))
 
 
@@ -165,7 +165,7 @@ def test_the_number_of_threads_plays_no_part(monkeypatch, small_tiles, cores, te
     x = np.random.default_rng(3).standard_normal((16, 320)).astype(np.float32)
     format = parse_format(text)
     first = encode(format, x)
-    monkeypatch.setattr(_parallel, "_cores", lambda: cores)
+    monkeypatch.setattr(parallel, "_cores", lambda: cores)
     assert encode(format, x) == first
     np.testing.assert_array_equal(decode(encode(format, x)), decode(first))
 

@@ -7,8 +7,8 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from bitlaw.theory.formats.encoded import Encoded
-from bitlaw.theory.formats.encoding import decode, encode, quantise
+from bitlaw.theory.formats.codecs.encoded import Encoded
+from bitlaw.theory.formats.codecs.encoding import decode, encode, quantise
 from bitlaw.theory.formats.spec import parse_format
 from tests.formats.encoding_cases import NAMED, TYPES, assert_as_documented, dtype_of
 

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bitlaw.theory import Normal, predict
-from bitlaw.theory.formats._bits_prediction import stored_bits
-from bitlaw.theory.formats._layout_prediction import layout_of
-from bitlaw.theory.formats.encoding import decode, encode, quantise
-from bitlaw.theory.formats.plan import plan_of
-from bitlaw.theory.formats.scale_search import BLOCK_FACTORS, TENSOR_FACTORS
+from bitlaw.theory.formats.codecs.encoding import decode, encode, quantise
+from bitlaw.theory.formats.codecs.plan import plan_of
+from bitlaw.theory.formats.codecs.scale_search import BLOCK_FACTORS, TENSOR_FACTORS
+from bitlaw.theory.formats.predictions.layout import layout_of
+from bitlaw.theory.formats.predictions.stored_bits import stored_bits
 from bitlaw.theory.formats.spec import parse_format
 from tests.formats import naive
 

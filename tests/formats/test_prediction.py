@@ -8,11 +8,11 @@ import pytest
 from scipy import stats
 
 from bitlaw.theory import rate_distortion
+from bitlaw.theory.formats.codecs.encoding import encode, quantise
 from bitlaw.theory.formats.elements import Codebook, parse_element
-from bitlaw.theory.formats.encoding import encode, quantise
 from bitlaw.theory.formats.format import Format
 from bitlaw.theory.formats.number_types import number_type
-from bitlaw.theory.formats.prediction import predict
+from bitlaw.theory.formats.predictions.prediction import predict
 from bitlaw.theory.formats.scaling import Scale
 from bitlaw.theory.formats.spec import parse_format
 from bitlaw.theory.quantisers import evaluate, lloyd_max
@@ -169,7 +169,7 @@ def test_fine_scales_cost_what_the_variance_of_their_rounding_says():
 
 
 def test_error_nodes_have_the_mean_and_variance_of_rounding():
-    from bitlaw.theory.formats._scale_prediction import error_nodes
+    from bitlaw.theory.formats.predictions.scaled_laws import error_nodes
 
     number = number_type("float16")
     x = 2.0 ** ((np.arange(200_000) + 0.5) / 200_000)
@@ -183,7 +183,7 @@ def test_error_nodes_have_the_mean_and_variance_of_rounding():
 @pytest.mark.parametrize("mode", ["nearest", "up", "down"])
 @pytest.mark.parametrize("text", ["e8m0", "e3m2", "e4m3"])
 def test_nodes_of_coarse_types_average_over_an_octave(text, mode):
-    from bitlaw.theory.formats._scale_prediction import error_nodes
+    from bitlaw.theory.formats.predictions.scaled_laws import error_nodes
 
     number = number_type(text)
     x = 2.0 ** ((np.arange(100_000) + 0.5) / 100_000)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from bitlaw.theory.formats import _block_prediction, _outlier_prediction, _scale_prediction, prediction
-from bitlaw.theory.formats.encoding import encode
+from bitlaw.theory.formats.codecs.encoding import encode
 from bitlaw.theory.formats.outliers import Outliers
-from bitlaw.theory.formats.prediction import predict
+from bitlaw.theory.formats.predictions import block_outcome, prediction, scaled_laws, without_outliers
+from bitlaw.theory.formats.predictions.prediction import predict
 from bitlaw.theory.formats.spec import parse_format
 
 from .audit import SHAPE, SOURCES, Combination, combinations, compare, drawn
@@ -54,23 +54,23 @@ def wrapped(function, change):
 def plant_scale(monkeypatch):
     """Stored scales come out 1% larger than what their interval is rounded to."""
     monkeypatch.setattr(
-        _scale_prediction, "_staircase", wrapped(_scale_prediction._staircase, scaled_fields(values=1.01))
+        scaled_laws, "_staircase", wrapped(scaled_laws._staircase, scaled_fields(values=1.01))
     )
 
 
 def plant_node(monkeypatch):
     """Finely stored scales are 1% off."""
     monkeypatch.setattr(
-        _scale_prediction,
+        scaled_laws,
         "error_nodes",
-        wrapped(_scale_prediction.error_nodes, lambda nodes: tuple((w, 1.01 * f) for w, f in nodes)),
+        wrapped(scaled_laws.error_nodes, lambda nodes: tuple((w, 1.01 * f) for w, f in nodes)),
     )
 
 
 def plant_codepoint(monkeypatch):
     """Codepoints are 1% larger, thresholds stay."""
     change = scaled_fields(codepoints=1.01)
-    monkeypatch.setattr(_block_prediction, "in_units", wrapped(_block_prediction.in_units, change))
+    monkeypatch.setattr(block_outcome, "in_units", wrapped(block_outcome.in_units, change))
 
 
 def plant_outliers(monkeypatch):
@@ -117,8 +117,8 @@ def _fresh_predictions():
     """Predictions are remembered: none may outlive a planted fault."""
     yield
     prediction._predict.cache_clear()
-    _scale_prediction._law.cache_clear()
-    _outlier_prediction.without_outliers.cache_clear()
+    scaled_laws._law.cache_clear()
+    without_outliers.without_outliers.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_an_error_of_one_percent_in_a_component_is_caught(text, plant, claim, mo
     combination = Combination(parse_format(text), "normal", 0.7)
     assert violations(combination) == set()
     prediction._predict.cache_clear()
-    _outlier_prediction.without_outliers.cache_clear()
+    without_outliers.without_outliers.cache_clear()
     plant(monkeypatch)
     assert claim in violations(combination)
 

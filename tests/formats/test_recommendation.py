@@ -17,8 +17,15 @@ from bitlaw.theory.formats import (
     recommend,
     relative_error,
 )
-from bitlaw.theory.formats._candidates import grid, least_bits, neighbours, overhead, stepped, stored
-from bitlaw.theory.formats._trials import drawn, measured, sample_of
+from bitlaw.theory.formats.recommendations.candidates import (
+    grid,
+    least_bits,
+    neighbours,
+    overhead,
+    stepped,
+    stored,
+)
+from bitlaw.theory.formats.recommendations.trials import drawn, measured, sample_of
 
 SHAPE = (128, 1024)
 

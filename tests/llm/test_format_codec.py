@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bitlaw.llm import format_codec
 from bitlaw.llm.format_codec import on_device, quantise_on_device, quantise_tensor, to_numpy
-from bitlaw.theory.formats.encoding import decode, encode
+from bitlaw.theory.formats.codecs.encoding import decode, encode
 from bitlaw.theory.formats.names import FORMAT_NAMES
 from bitlaw.theory.formats.spec import parse_format
 

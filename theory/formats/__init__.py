@@ -1,6 +1,6 @@
 """How a tensor is stored: element types, scales, and what is kept apart."""
 
-from .affine_law import AffineBlock, affine_block
+from .codecs import Encoded, decode, encode, quantise
 from .elements import (
     ELEMENT_EXAMPLES,
     PUBLISHED,
@@ -20,19 +20,16 @@ from .elements import (
     approximate_block_maximum,
     parse_element,
 )
-from .encoded import Encoded
-from .encoding import decode, encode, quantise
 from .format import Format
 from .names import FORMAT_NAMES
 from .number_types import NumberType, number_type
 from .outliers import Outliers, parse_outliers
-from .prediction import Prediction, predict
-from .recommendation import Recommendation, recommend
+from .predictions import AffineBlock, Prediction, StoredBits, affine_block, predict, storage
+from .recommendations import Recommendation, recommend
 from .relative_error import relative_error
 from .rotation import Rotation, parse_rotation
 from .scaling import GroupedScale, Scale
 from .spec import parse_format
-from .storage import StoredBits, storage
 
 __all__ = [
     "ELEMENT_EXAMPLES",

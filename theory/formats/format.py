@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .encoded import Encoded
+    from .codecs.encoded import Encoded
 
 __all__ = ["Format"]
 
@@ -102,13 +102,13 @@ class Format:
 
     def encode(self, array: NDArray[Any]) -> Encoded:
         """Codes, scales and what is kept apart, for an array (see `encode`)."""
-        from .encoding import encode
+        from .codecs.encoding import encode
 
         return encode(self, array)
 
     def quantise(self, array: NDArray[Any]) -> NDArray[Any]:
         """The array as the format restores it: `decode(encode(array))`, of the type of the array."""
-        from .encoding import quantise
+        from .codecs.encoding import quantise
 
         return quantise(self, array)
 
