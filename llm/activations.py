@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import torch
 
-from .linear_maps import observed_maps
-from .models import LanguageModel, weight_tensors
+from ._arguments import check_whole
+from .linear_maps import Product, observed_maps
+from .models import LanguageModel, WeightTensor, weight_tensors
 from .text import Sequences
 
 __all__ = ["Activations", "activation_moments"]
@@ -21,14 +22,18 @@ class Activations:
     Attributes
     ----------
     moments : dict of str to torch.Tensor
-        By name of the weight: the mean of x x^T, shape (in, in), or its diagonal, shape (in,); float32.  Experts
-        of one tensor have one entry each along a first axis.  An embedding that is not tied has none.
+        By name of the weight: the mean of x x^T, shape (in, in), or its diagonal, shape (in,), or (in, 1) where
+        the weight has a row for each input (GPT-2), so that it goes with the weight; float32.  Experts of one
+        tensor have one entry each along a first axis.  An embedding that is not tied has none.
     tokens : dict of str to list of int
         Inputs behind each entry; an expert that saw none has zeros.
+    left_out : tuple of str
+        Weights that are used, but in other ways than products and look-ups (convolutions): they have no moments.
     """
 
     moments: dict[str, torch.Tensor]
     tokens: dict[str, list[int]]
+    left_out: tuple[str, ...] = ()
 
 
 @torch.no_grad()
@@ -60,38 +65,62 @@ def activation_moments(
     Raises
     ------
     ValueError
-        If batch is not positive or a moment is not finite.
+        If batch is not a positive whole number, there are no tokens, or a moment is not finite.
     """
-    if batch < 1:
-        raise ValueError(f"batch must be at least 1 sequence, got {batch}")
+    batch = check_whole("batch", batch, 1)
+    if sequences.tokens.numel() == 0:
+        raise ValueError(f"sequences must hold tokens, got shape {tuple(sequences.tokens.shape)}")
     weights = list(weight_tensors(language_model.model))
-    slots = {w.name: 1 if w.parameter.ndim == 2 else w.parameter.shape[0] for w in weights}
-    sums: dict[str, torch.Tensor] = {}
-    counts: dict[str, list[int]] = {}
-
-    def on_map(name: str, slot: int, x: torch.Tensor, output: torch.Tensor) -> None:
-        rows = x.detach().reshape(-1, x.shape[-1]).float()
-        n = rows.shape[-1]
-        if name not in sums:
-            shape = (slots[name], n, n) if full else (slots[name], n)
-            sums[name] = torch.zeros(shape, device=rows.device)
-            counts[name] = [0] * slots[name]
-        sums[name][slot] += rows.T @ rows if full else rows.square().sum(0)
-        counts[name][slot] += len(rows)
-
+    sums = _Sums(weights, full)
     total = -(-len(sequences) // batch)
-    with observed_maps(language_model.model, weights, on_map):
+    with observed_maps(language_model.model, weights, sums.add) as uses:
         for index in range(total):
             tokens = sequences.tokens[index * batch : (index + 1) * batch].to(language_model.device)
             language_model.model(input_ids=tokens, use_cache=False)
             if progress is not None:
                 progress(index + 1, total)
-    return Activations({name: _mean(name, value, counts[name]) for name, value in sums.items()}, counts)
+    for weight in weights:
+        if weight.name not in uses.used:
+            sums.start(weight.name, weight.parameter.shape[-1], weight.parameter.device)
+    left_out = tuple(weight.name for weight in weights if weight.name in uses.unknown)
+    names = [weight.name for weight in weights if weight.name in sums.counts]
+    return Activations(
+        {name: sums.mean(name) for name in names}, {n: sums.counts[n] for n in names}, left_out
+    )
 
 
-def _mean(name: str, total: torch.Tensor, counts: list[int]) -> torch.Tensor:
-    divisor = torch.tensor(counts, device=total.device).clamp(min=1).reshape(-1, *[1] * (total.ndim - 1))
-    mean = total / divisor
-    if not torch.isfinite(mean).all():
-        raise ValueError(f"{name}: the second moments of its inputs are not finite")
-    return mean[0] if len(counts) == 1 else mean
+class _Sums:
+    """Sums of products of inputs, and how many inputs there were, by weight and expert."""
+
+    def __init__(self, weights: list[WeightTensor], full: bool) -> None:
+        self._slots = {w.name: 1 if w.parameter.ndim == 2 else w.parameter.shape[0] for w in weights}
+        self._full, self._stacked = full, {w.name for w in weights if w.parameter.ndim > 2}
+        self._sums: dict[str, torch.Tensor] = {}
+        self._rowwise: set[str] = set()
+        self.counts: dict[str, list[int]] = {}
+
+    def start(self, name: str, inputs: int, device: torch.device) -> None:
+        """Zeros."""
+        shape = (self._slots[name], inputs, inputs) if self._full else (self._slots[name], inputs)
+        self._sums[name] = torch.zeros(shape, device=device)
+        self.counts[name] = [0] * self._slots[name]
+
+    def add(self, product: Product) -> None:
+        """The inputs of one product."""
+        name, rows = product.name, product.inputs.detach().reshape(-1, product.inputs.shape[-1]).float()
+        if name not in self._sums:
+            self.start(name, rows.shape[-1], rows.device)
+        self._sums[name][product.slot] += rows.T @ rows if self._full else rows.square().sum(0)
+        self.counts[name][product.slot] += len(rows)
+        if product.transposed:
+            self._rowwise.add(name)
+
+    def mean(self, name: str) -> torch.Tensor:
+        """Sums over inputs seen."""
+        total, counts = self._sums[name], self.counts[name]
+        divisor = torch.tensor(counts, device=total.device).clamp(min=1).reshape(-1, *[1] * (total.ndim - 1))
+        mean = total / divisor
+        if not torch.isfinite(mean).all():
+            raise ValueError(f"{name}: the second moments of its inputs are not finite")
+        mean = mean if name in self._stacked else mean[0]
+        return mean[..., None] if name in self._rowwise and not self._full else mean

@@ -27,9 +27,10 @@ from typing import Any, Literal
 import torch
 from torch.nn import functional
 
+from ._arguments import check_choice, check_seed, check_whole
 from .fingerprint import weights_fingerprint
 from .fisher_sums import Fisher, Targets, Unit
-from .linear_maps import observed_maps
+from .linear_maps import Product, observed_maps, used_weights
 from .models import LanguageModel, WeightTensor, weight_tensors
 from .text import Sequences
 
@@ -63,7 +64,7 @@ def fisher_information(
         Whose gradient is squared; sequences for sampled targets and positions for the text's when left out.
     batch : int >= 1
         Sequences in one pass by positions; whole sequences pass one by one.
-    seed : int
+    seed : int >= 0
         Of the drawn targets; each pass has a stream of its own, so that a resumed run draws the same.
     keep : {"diagonal", "rows"}
         "rows" keeps the sums along each row alone: all that predictions need, in the memory of a vector for each
@@ -78,19 +79,25 @@ def fisher_information(
     Returns
     -------
     Fisher
+        Zeros for a tensor that the text never used (an expert that no token was sent to): see `Fisher.unseen`.
 
     Raises
     ------
     ValueError
-        If `targets`, `unit`, `keep` or `batch` is impossible, the model's gradients are not finite, or the file to
-        resume from belongs to another run.
+        If `targets`, `unit`, `keep`, `batch` or `seed` is impossible, there are no sequences, the model's gradients
+        are not finite, a tensor is used in a way that has no gradient or (by positions) in no product, or the file
+        to resume from belongs to another run.
 
     References
     ----------
     Orr, Ribar and Luschi (arXiv 2505.12988), section on Fisher information; Martens, JMLR 21 (2020).
     """
-    if batch < 1:
-        raise ValueError(f"batch must be at least 1 sequence, got {batch}")
+    batch, seed = check_whole("batch", batch, 1), check_seed(seed)
+    if len(sequences) == 0 or sequences.length < 2:
+        shape = tuple(sequences.tokens.shape)
+        raise ValueError(
+            f"sequences must hold at least one sequence of two tokens, got tokens of shape {shape}"
+        )
     weights = list(weight_tensors(language_model.model))
     found = _nothing(weights, targets, unit, keep)
     batch = 1 if found.unit == "sequence" else batch
@@ -119,13 +126,11 @@ def fisher_information(
 
 def _nothing(weights: Iterable[WeightTensor], targets: Targets, unit: Unit | None, keep: Kept) -> Fisher:
     """Sums before the first pass."""
-    if targets not in ("sampled", "text"):
-        raise ValueError(f"targets must be 'sampled' or 'text', got {targets!r}")
-    if unit not in ("sequence", "position", None):
-        raise ValueError(f"unit must be 'sequence' or 'position', got {unit!r}")
-    if keep not in ("diagonal", "rows"):
-        raise ValueError(f"keep must be 'diagonal' or 'rows', got {keep!r}")
-    unit = unit or ("sequence" if targets == "sampled" else "position")
+    check_choice("targets", targets, ("sampled", "text"))
+    check_choice("keep", keep, ("diagonal", "rows"))
+    if unit is None:
+        unit = "sequence" if targets == "sampled" else "position"
+    check_choice("unit", unit, ("sequence", "position"))
     if keep == "diagonal":
         sums = {w.name: torch.zeros(w.parameter.shape, device=w.parameter.device) for w in weights}
         return Fisher(sums, 0, targets, unit)
@@ -184,11 +189,11 @@ def _sample(logits: torch.Tensor, seed: int) -> torch.Tensor:
 @contextmanager
 def _of_sequences(model: Any, weights: list[WeightTensor], found: Fisher) -> Iterator[None]:
     """Hooks on every weight that add the square of its gradient when a backward pass has it whole, and let it go."""
-    seen = set()
+    reached = set()
 
     def square(name: str) -> Callable[[torch.Tensor], None]:
         def hook(parameter: torch.Tensor) -> None:
-            seen.add(name)
+            reached.add(name)
             squares = parameter.grad.float().square()  # type: ignore[union-attr]
             parameter.grad = None
             if found.row_sums:
@@ -204,46 +209,53 @@ def _of_sequences(model: Any, weights: list[WeightTensor], found: Fisher) -> Ite
             stack.callback(w.parameter.requires_grad_, False)
             watch: Any = w.parameter.register_post_accumulate_grad_hook
             stack.callback(watch(square(w.name)).remove)
+        used = stack.enter_context(used_weights(weights))
         yield
-    _raise_unseen(weights, seen, "no gradient reaches this tensor")
+    _raise_first(used - reached, "no gradient reaches this tensor")
 
 
 @contextmanager
 def _of_positions(model: Any, weights: list[WeightTensor], found: Fisher) -> Iterator[None]:
-    """Hooks on every layer that add squared gradients to the sums during backward passes."""
-    by_rows = bool(found.row_sums)
+    """Hooks on every product that add squared gradients to the sums during backward passes."""
 
-    def on_map(name: str, slot: int, x: torch.Tensor, output: torch.Tensor) -> None:
-        if output.requires_grad:
-            squares = _squares(x)
-            if by_rows:
-                rows, sizes = found.row_sums[name], squares.sum(1, keepdim=True)
-                total = rows.reshape(-1, rows.shape[-1], 1)[slot]
-                output.register_hook(lambda gradient: _add_rows(total, gradient, sizes))  # type: ignore[no-untyped-call]
-                return
-            diagonal = found.diagonals[name]
-            whole = diagonal.reshape(-1, *diagonal.shape[-2:])[slot]
-            output.register_hook(lambda gradient: _add(whole, gradient, squares))  # type: ignore[no-untyped-call]
+    def on_map(product: Product) -> None:
+        if product.outputs.requires_grad:
+            add = _add_rows if found.row_sums else _add
+            product.outputs.register_hook(add(found, product))  # type: ignore[no-untyped-call]
 
     def on_lookup(name: str, rows: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
         if not torch.is_grad_enabled():
             return output
         # The weights themselves ask for no gradient, so the graph starts at the embedding's output.
         started = output.requires_grad_() if output.is_leaf else output
+        if (
+            rows.numel() == shape[-1]
+        ):  # one row for a position of all sequences: gradients of each, not their sum
+            rows = rows.reshape(-1).expand(shape)
+            started = started.reshape(-1, started.shape[-1]).expand(*shape, started.shape[-1])
         started.register_hook(  # type: ignore[no-untyped-call]
             lambda gradient: _scatter(found, name, rows.reshape(-1), gradient)
         )
         return started
 
-    with observed_maps(model, weights, on_map, on_lookup) as seen:
-        yield
-    _raise_unseen(weights, seen, "no linear layer holds this tensor; unit='sequence' needs none")
+    shape = torch.Size()
+
+    def look(module: Any, args: Any, kwargs: dict[str, Any]) -> None:
+        nonlocal shape
+        shape = kwargs["input_ids"].shape
+
+    hook = model.register_forward_pre_hook(look, with_kwargs=True)
+    try:
+        with observed_maps(model, weights, on_map, on_lookup) as uses:
+            yield
+    finally:
+        hook.remove()
+    _raise_first(uses.unknown, "no linear layer holds this tensor; unit='sequence' needs none")
 
 
-def _raise_unseen(weights: Iterable[WeightTensor], seen: set[str], reason: str) -> None:
-    unseen = {w.name for w in weights} - seen
-    if seen and unseen:  # nothing is seen where an earlier run had made all passes
-        raise ValueError(f"{min(unseen)}: {reason}")
+def _raise_first(names: set[str], reason: str) -> None:
+    if names:
+        raise ValueError(f"{min(names)}: {reason}")
 
 
 @contextmanager
@@ -272,13 +284,30 @@ def _squares(x: torch.Tensor) -> torch.Tensor:
     return x.detach().reshape(-1, x.shape[-1]).float().square()
 
 
-def _add(total: torch.Tensor, gradient: torch.Tensor, squares: torch.Tensor) -> None:
-    total.addmm_(_squares(gradient).T.to(total.device), squares.to(total.device))
+def _add(found: Fisher, product: Product) -> Callable[[torch.Tensor], None]:
+    """Adds the product of the squares of outputs' gradients and inputs."""
+    diagonal, squares = found.diagonals[product.name], _squares(product.inputs)
+    total = diagonal.reshape(-1, *diagonal.shape[-2:])[product.slot]
+
+    def hook(gradient: torch.Tensor) -> None:
+        pair = _squares(gradient).to(total.device), squares.to(total.device)
+        rows, columns = pair[::-1] if product.transposed else pair
+        total.addmm_(rows.T, columns)
+
+    return hook
 
 
-def _add_rows(total: torch.Tensor, gradient: torch.Tensor, sizes: torch.Tensor) -> None:
-    """The sum along a row of the product of the squares is the squared gradient times the sum of squared inputs."""
-    total += (_squares(gradient).T @ sizes).to(total)
+def _add_rows(found: Fisher, product: Product) -> Callable[[torch.Tensor], None]:
+    """Adds the sums of that product along its rows: a row's square times the sum of the other factor's squares."""
+    sums, squares = found.row_sums[product.name], _squares(product.inputs)
+    total = sums.reshape(-1, sums.shape[-1])[product.slot]
+    kept = squares if product.transposed else squares.sum(1)
+
+    def hook(gradient: torch.Tensor) -> None:
+        new, old = _squares(gradient), kept.to(gradient.device)
+        total.add_((old.T @ new.sum(1) if product.transposed else new.T @ old).to(total))
+
+    return hook
 
 
 def _scatter(found: Fisher, name: str, rows: torch.Tensor, gradient: torch.Tensor) -> None:

@@ -59,6 +59,12 @@ class Fisher:
         """Tensors it knows of."""
         return [*self.diagonals, *self.row_sums]
 
+    @property
+    def unseen(self) -> list[str]:
+        """Tensors of zeros: no target depended on them, so nothing is known of what their errors cost."""
+        sums = (self.row_sums or self.diagonals).items()
+        return [name for name, value in sums if not value.any()]
+
     def rows(self, name: str) -> torch.Tensor:
         """Sums of the diagonal along the last axis of a tensor, flat, float64.
 

@@ -1,33 +1,81 @@
-"""Watching every linear map of a model: layers, tied heads, routers, and slices of stacked expert weights.
+"""Watching what a model does with its weights: products, look-ups, and anything else.
 
-Linear modules and embeddings are watched by hooks.  Some architectures keep weights outside of such modules (a
-router, all experts of a layer in one tensor of three dimensions); their products are caught where they call
-`torch.nn.functional.linear`, by the memory that the weight lies in.
+Every operation of torch passes by while a model runs; those with a weight among their operands are told apart by the
+memory that the weight lies in.  So it does not matter which module multiplies: linear layers, tied heads, routers,
+layers that store inputs as rows (GPT-2), slices of stacked experts.  The catch: a product is known as `linear`,
+`addmm` or `matmul` of a whole matrix; a weight that is used in another way is told as such.
 """
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from .models import WeightTensor
 
-__all__ = ["observed_maps"]
+__all__ = ["Product", "Uses", "observed_maps", "used_weights"]
 
-OnMap = Callable[[str, int, torch.Tensor, torch.Tensor], None]
+
+@dataclass(frozen=True, eq=False)
+class Product:
+    """One multiplication of a batch of inputs with a weight.
+
+    Attributes
+    ----------
+    name : str
+        Of the weight.
+    slot : int
+        Which matrix of a stack (expert); 0 for a matrix.
+    inputs : torch.Tensor, shape (..., in)
+    outputs : torch.Tensor, shape (..., out)
+    transposed : bool
+        Whether the weight has a row for each input, as in GPT-2, rather than for each output.
+    """
+
+    name: str
+    slot: int
+    inputs: torch.Tensor
+    outputs: torch.Tensor
+    transposed: bool
+
+
+@dataclass(frozen=True)
+class Uses:
+    """Names of the weights met so far.
+
+    Attributes
+    ----------
+    multiplied, looked_up : set of str
+        In products and by embeddings.
+    used : set of str
+        By any operation; one that is in neither of the others was used in a way that is not known here.
+    """
+
+    multiplied: set[str] = field(default_factory=set)
+    looked_up: set[str] = field(default_factory=set)
+    used: set[str] = field(default_factory=set)
+
+    @property
+    def unknown(self) -> set[str]:
+        """Weights used in none of the known ways."""
+        return self.used - self.multiplied - self.looked_up
+
+
+OnMap = Callable[[Product], None]
 OnLookup = Callable[[str, torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 @contextmanager
 def observed_maps(
     model: Any, weights: Iterable[WeightTensor], on_map: OnMap, on_lookup: OnLookup | None = None
-) -> Iterator[set[str]]:
+) -> Iterator[Uses]:
     """Call back at every product with one of the weights.
 
     Parameters
@@ -35,34 +83,26 @@ def observed_maps(
     model : nn.Module
     weights : iterable of WeightTensor
     on_map : callable
-        Called with the weight's name, the slice of it (expert; 0 for a matrix), the inputs (..., in) and the
-        outputs (..., out).
+        Called with each product.
     on_lookup : callable, optional
         Called with the name, the rows looked up and the output of an embedding; returns the output to use.
 
     Yields
     ------
-    set of str
-        Names of the weights seen so far.
+    Uses
+        Of the weights, so far.
     """
-    names = {_storage(w.parameter): w.name for w in weights}
-    owned: set[str] = set()
-    seen: set[str] = set()
-    with ExitStack() as stack:
-        for module in model.modules():
-            name = names.get(_storage(getattr(module, "weight", None)))
-            if name is None or not isinstance(module, (nn.Linear, nn.Embedding)):
-                continue
-            owned.add(name)
-            if isinstance(module, nn.Linear):
-                stack.callback(module.register_forward_hook(_map_hook(name, on_map, seen)).remove)
-            elif on_lookup is not None:
-                stack.callback(module.register_forward_hook(_lookup_hook(name, on_lookup, seen)).remove)
-        loose = {key: name for key, name in names.items() if name not in owned}
-        if loose:
-            stack.enter_context(_eager_experts(model))
-            stack.enter_context(_LooseMaps(loose, on_map, seen))
-        yield seen
+    uses = Uses()
+    with _eager_experts(model), _Watch(weights, uses, on_map, on_lookup):
+        yield uses
+
+
+@contextmanager
+def used_weights(weights: Iterable[WeightTensor]) -> Iterator[set[str]]:
+    """Names of the weights that any operation has used so far; the model runs as it always does."""
+    uses = Uses()
+    with _Watch(weights, uses):
+        yield uses.used
 
 
 @contextmanager
@@ -79,40 +119,114 @@ def _eager_experts(model: Any) -> Iterator[None]:
         model.set_experts_implementation(before)
 
 
-def _storage(tensor: torch.Tensor | None) -> int:
-    """Address of the memory that a tensor or a view of it lies in; 0 for none."""
-    return 0 if not isinstance(tensor, torch.Tensor) else tensor.untyped_storage().data_ptr()
+@dataclass(frozen=True)
+class _Place:
+    """A matrix in memory."""
+
+    name: str
+    slot: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
 
 
-def _map_hook(name: str, on_map: OnMap, seen: set[str]) -> Callable[..., None]:
-    def hook(module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
-        seen.add(name)
-        on_map(name, 0, inputs[0], output)
-
-    return hook
+# Conversions whose result stands for the weight.
+_CONVERSIONS = ("to", "type", "float", "double", "half", "bfloat16", "contiguous")
 
 
-def _lookup_hook(name: str, on_lookup: OnLookup, seen: set[str]) -> Callable[..., torch.Tensor]:
-    def hook(module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
-        seen.add(name)
-        return on_lookup(name, inputs[0], output)
+class _Watch(TorchFunctionMode):
+    """Sees every operation of torch, and finds the weights in it."""
 
-    return hook
-
-
-class _LooseMaps(TorchFunctionMode):
-    """Catches linear maps by weights that belong to no linear module."""
-
-    def __init__(self, names: dict[int, str], on_map: OnMap, seen: set[str]) -> None:
+    def __init__(
+        self,
+        weights: Iterable[WeightTensor],
+        uses: Uses,
+        on_map: OnMap | None = None,
+        on_lookup: OnLookup | None = None,
+    ) -> None:
         super().__init__()
-        self._names, self._on_map, self._seen = names, on_map, seen
+        self._uses, self._on_map, self._on_lookup = uses, on_map, on_lookup
+        self._storages: dict[int, str] = {}
+        self._places: dict[int, _Place] = {}
+        self._converted: dict[int, tuple[weakref.ref[torch.Tensor], _Place]] = {}
+        for w in weights:
+            if not w.parameter.numel():
+                continue
+            self._storages[w.parameter.untyped_storage().data_ptr()] = w.name
+            for slot, matrix in enumerate(w.parameter.detach() if w.parameter.ndim > 2 else [w.parameter]):
+                place = _Place(w.name, slot, tuple(matrix.shape), matrix.stride())
+                self._places[matrix.data_ptr()] = place
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         output = func(*args, **(kwargs or {}))
-        if func is functional.linear:
-            x, weight = args[0], args[1]
-            name = self._names.get(_storage(weight))
-            if name is not None and weight.ndim == 2:
-                self._seen.add(name)
-                self._on_map(name, weight.storage_offset() // weight.numel(), x, output)
+        name = getattr(func, "__name__", "")
+        if name != "__get__" and any(True for _ in _tensors((output,))):
+            operands = (*args, *(kwargs or {}).values())
+            self._uses.used.update(
+                self._storages[key]
+                for tensor in _tensors(operands)
+                if (key := tensor.untyped_storage().data_ptr()) in self._storages
+            )
+            if self._on_map is not None:
+                return self._known(func, name, args, kwargs or {}, output)
         return output
+
+    def _known(self, func: Any, name: str, args: Any, kwargs: Any, output: Any) -> Any:
+        """Tell of products and look-ups; the output to use."""
+        if func is functional.linear:
+            self._product(_operand(args, kwargs, 0, "input"), _operand(args, kwargs, 1, "weight"), output)
+        elif name == "addmm" and len(args) > 2:
+            self._product(args[1], args[2].mT, output)
+        elif name in ("matmul", "mm", "__matmul__") and len(args) > 1 and args[1].ndim == 2:
+            self._product(args[0], args[1].mT, output)
+        elif func is functional.embedding:
+            weight, rows = _operand(args, kwargs, 1, "weight"), _operand(args, kwargs, 0, "input")
+            return self._lookup(weight, rows, output)
+        elif name in _CONVERSIONS and isinstance(output, torch.Tensor):
+            place = self._places.get(args[0].data_ptr()) if isinstance(args[0], torch.Tensor) else None
+            if place is not None and _strided(args[0], place) and output is not args[0]:
+                converted = _Place(place.name, place.slot, place.shape, output.stride())
+                self._converted[output.data_ptr()] = weakref.ref(output), converted
+        return output
+
+    def _place(self, pointer: int) -> _Place | None:
+        """The matrix, or what it was converted to, that lies at an address."""
+        known, place = self._converted.get(pointer, (None, None))
+        if known is not None and known() is not None:
+            return place
+        return self._places.get(pointer)
+
+    def _product(self, inputs: torch.Tensor, weight: torch.Tensor, output: torch.Tensor) -> None:
+        """Tell of x W^T, if this is one of the weights, or one of them with rows and columns exchanged."""
+        place = self._place(weight.data_ptr())
+        if place is None or self._on_map is None or weight.ndim != 2:
+            return
+        for transposed in (False, True):
+            if _strided(weight.mT if transposed else weight, place):
+                self._uses.multiplied.add(place.name)
+                self._on_map(Product(place.name, place.slot, inputs, output, transposed))
+                return
+
+    def _lookup(self, weight: torch.Tensor, rows: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
+        place = self._place(weight.data_ptr())
+        if place is None or not _strided(weight, place):
+            return output
+        self._uses.looked_up.add(place.name)
+        return output if self._on_lookup is None else self._on_lookup(place.name, rows, output)
+
+
+def _strided(tensor: torch.Tensor, place: _Place) -> bool:
+    return tuple(tensor.shape) == place.shape and tensor.stride() == place.strides
+
+
+def _operand(args: Any, kwargs: Any, index: int, name: str) -> torch.Tensor:
+    found: torch.Tensor = args[index] if len(args) > index else kwargs[name]
+    return found
+
+
+def _tensors(values: Iterable[Any]) -> Iterator[torch.Tensor]:
+    """Tensors among values, and in lists and tuples of them."""
+    for value in values:
+        if isinstance(value, torch.Tensor):
+            yield value
+        elif isinstance(value, list | tuple):
+            yield from (one for one in value if isinstance(one, torch.Tensor))

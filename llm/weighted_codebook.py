@@ -65,8 +65,8 @@ def weighted_sample(
     ----------
     tensors : iterable of WeightTensor
     weights : mapping of str to torch.Tensor
-        By name of the tensor, not negative: of its shape (`Fisher.diagonals`), or one for each input
-        (`Activations.moments`, diagonal).
+        By name of the tensor, not negative and not all zero: of its shape (`Fisher.diagonals`), or one for each
+        input (`Activations.moments`, diagonal).
     format : Format
         Its blocks and their stored scales (absmax, signmax or rms) are used, its element is not.
     count : int
@@ -77,7 +77,7 @@ def weighted_sample(
     ------
     ValueError
         If there are no tensors, the format's scales are of another kind, or weights are missing, of another shape,
-        negative or not finite.
+        negative, not finite or all zero.
     """
     base = _in_units_of_the_statistic(format)
     chosen = list(tensors)
@@ -89,6 +89,9 @@ def weighted_sample(
     share = min(1.0, count / total)
     rng = np.random.default_rng(seed)
     parts = [_sampled(tensor, _matched(tensor, weights), base, share, rng) for tensor in chosen]
+    if not any(weights[tensor.name].any() for tensor in chosen):
+        more = f" and {len(chosen) - 1} more" if len(chosen) > 1 else ""
+        raise ValueError(f"weights of {chosen[0].name}{more} are all zero, so that no error counts")
     values, costs = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
     return WeightedSample(values, costs)
 
@@ -192,7 +195,8 @@ def _matched(tensor: WeightTensor, weights: Mapping[str, torch.Tensor]) -> torch
     given, shape = weights[tensor.name].double(), tensor.parameter.shape
     if given.ndim == 2 and len(shape) == 3:  # one row for each expert
         given = given[:, None]
-    if given.shape != shape and given.shape not in (shape[-1:], (shape[0], 1, shape[-1])):
+    of_inputs = (shape[-1:], (*shape[:-1], 1), (shape[0], 1, shape[-1]))
+    if given.shape != shape and tuple(given.shape) not in of_inputs:
         raise ValueError(
             f"{tensor.name}: weights must have its shape {tuple(shape)} or one for each input, got "
             f"{tuple(weights[tensor.name].shape)}"

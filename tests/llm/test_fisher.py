@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional
 
-from bitlaw.llm.activations import activation_moments
 from bitlaw.llm.audit import audit, model_statistics
 from bitlaw.llm.fingerprint import weights_fingerprint
 from bitlaw.llm.fisher import Fisher, _sample, fisher_information
@@ -110,7 +110,7 @@ def test_sequences_hold_what_positions_leave_out() -> None:
         unit: float(fisher_information(model, copies, unit=unit, batch=400).rows(name).sum())
         for unit in ("sequence", "position")
     }
-    drawn = torch.stack([sequence_sum(model, weight, tokens, seed) for seed in range(400)])
+    drawn = torch.stack([sequence_sum(model, weight, tokens, seed) for seed in range(100)])
     error = float(drawn.std()) / 20 / 9
     assert abs(sums["sequence"] - truth) < 4 * error
     assert abs(sums["position"] - truth) > 4 * error  # what lies between positions is not small
@@ -278,77 +278,38 @@ def test_recomputed_activations_change_nothing(tiny: LanguageModel, sequences: S
     assert not tiny.model.training
 
 
-def test_experts_and_routers_are_seen() -> None:
-    from transformers import MixtralConfig, MixtralForCausalLM
-
-    torch.manual_seed(0)
-    config = MixtralConfig(
-        vocab_size=32,
-        hidden_size=16,
-        intermediate_size=24,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        num_local_experts=4,
-    )
-    model = MixtralForCausalLM(config).eval().requires_grad_(False)
-    experts = LanguageModel("experts", model, None)  # type: ignore[arg-type]
-    sequences = Sequences(torch.randint(0, 32, (4, 12)), "random")
-    found = fisher_information(experts, sequences)
-    sums = {name: float(value.sum()) for name, value in found.diagonals.items()}
-    assert all(value > 0 for value in sums.values()), sums
-    agree(fisher_information(experts, sequences, keep="rows"), found)
-    moments = activation_moments(experts, sequences, full=True)
-    name = next(name for name in moments.moments if name.endswith("gate_up_proj"))
-    assert moments.moments[name].shape == (4, 16, 16)
-    assert sum(moments.tokens[name]) == 2 * 4 * 12  # each token goes to two experts
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"unit": "token"}, "unit must be 'sequence' or 'position', got 'token'"),
+        ({"unit": 1}, "unit must be 'sequence' or 'position', got 1"),
+        ({"targets": "drawn"}, "targets must be 'sampled' or 'text', got 'drawn'"),
+        ({"keep": "columns"}, "keep must be 'diagonal' or 'rows', got 'columns'"),
+        ({"batch": 0}, "batch must be a whole number of at least 1, got 0"),
+        ({"batch": True}, "batch must be a whole number of at least 1, got True"),
+        ({"batch": 2.0}, r"batch must be a whole number of at least 1, got 2\.0"),
+        ({"seed": -1}, "seed must be a whole number of at least 0, got -1"),
+        ({"seed": float("nan")}, "seed must be a whole number of at least 0, got nan"),
+        ({"seed": 2**63}, r"seed must be less than 2\^63"),
+    ],
+)
+def test_wrong_settings_are_refused(
+    tiny: LanguageModel, sequences: Sequences, settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        fisher_information(tiny, sequences, **settings)
 
 
-def test_weights_outside_of_linear_layers_are_counted_by_sequences() -> None:
-    from transformers import GPT2Config, GPT2LMHeadModel
-
-    torch.manual_seed(0)
-    config = GPT2Config(
-        vocab_size=48, n_embd=16, n_layer=1, n_head=2, n_positions=16, bos_token_id=0, eos_token_id=0
-    )
-    model = GPT2LMHeadModel(config).eval().requires_grad_(False)
-    transposed = LanguageModel("GPT-2", model, None)  # type: ignore[arg-type]
-    sequences = Sequences(torch.randint(0, 48, (4, 12)), "random")
-    found = fisher_information(transposed, sequences)
-    assert set(found.names) == {w.name for w in weight_tensors(model)}
-    assert all(float(value.sum()) > 0 for value in found.diagonals.values())
-    with pytest.raises(ValueError, match=r"c_attn.weight: no linear layer .* unit='sequence' needs none"):
-        fisher_information(transposed, sequences, unit="position")
+@pytest.mark.parametrize("shape", [(0, 24), (3, 1)])
+def test_texts_without_a_target_are_refused(tiny: LanguageModel, shape: tuple[int, int]) -> None:
+    nothing = Sequences(torch.zeros(shape, dtype=torch.int64), "nothing")
+    with pytest.raises(ValueError, match=rf"at least one sequence of two tokens, got .* \({shape[0]}, "):
+        fisher_information(tiny, nothing)
 
 
-def test_moments_are_those_of_the_inputs(tiny: LanguageModel, sequences: Sequences) -> None:
-    diagonal = activation_moments(tiny, sequences, batch=3).moments
-    full = activation_moments(tiny, sequences, full=True, batch=10).moments
-    for name, value in full.items():
-        torch.testing.assert_close(value.diagonal(), diagonal[name], rtol=1e-5, atol=1e-7)
-        assert float(torch.linalg.eigvalsh(value.double()).min()) > -1e-6 * float(value.diagonal().max())
-    states: list[torch.Tensor] = []
-    layer = tiny.model.model.layers[1].mlp.down_proj
-    hook = layer.register_forward_pre_hook(lambda _, inputs: states.append(inputs[0]))
-    with torch.no_grad():
-        tiny.model(input_ids=sequences.tokens)
-    hook.remove()
-    rows = states[0].reshape(-1, states[0].shape[-1]).double()
-    expected = (rows.T @ rows / len(rows)).float()
-    torch.testing.assert_close(full["model.layers.1.mlp.down_proj.weight"], expected, rtol=1e-4, atol=1e-8)
-
-
-def test_wrong_input_is_refused(tiny: LanguageModel, sequences: Sequences, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="unit must be 'sequence' or 'position', got 'token'"):
-        fisher_information(tiny, sequences, unit="token")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="targets must be 'sampled' or 'text', got 'drawn'"):
-        fisher_information(tiny, sequences, targets="drawn")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="keep must be 'diagonal' or 'rows', got 'columns'"):
-        fisher_information(tiny, sequences, keep="columns")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="batch must be at least 1"):
-        fisher_information(tiny, sequences, batch=0)
-    with pytest.raises(ValueError, match="batch must be at least 1"):
-        activation_moments(tiny, sequences, batch=0)
+def test_files_of_something_else_are_refused(
+    tiny: LanguageModel, sequences: Sequences, tmp_path: Path
+) -> None:
     damaged = tmp_path / "damaged"
     damaged.write_bytes(b"nothing of the kind")
     with pytest.raises(ValueError, match="damaged"):
