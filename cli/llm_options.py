@@ -41,8 +41,8 @@ __all__ = [
 INSTALL = "needs torch and transformers: install them with  pip install 'bitlaw[llm]'"
 
 
-def add_model_options(parser: argparse.ArgumentParser, *, text: bool = True) -> None:
-    """Options for the model, the text, and where and how it is run."""
+def add_model_options(parser: argparse.ArgumentParser, *, text: bool = True, spread: bool = True) -> None:
+    """Options for the model, the text, and where and how it is run; `spread` for tasks that run it."""
     parser.add_argument("--model", default="embedded", help="folder, hub id or embedded (default)")
     if text:
         parser.add_argument(
@@ -68,7 +68,15 @@ def add_model_options(parser: argparse.ArgumentParser, *, text: bool = True) -> 
         parser.add_argument(
             "--seed", type=whole("seed", 0), default=0, metavar="N", help="default %(default)s"
         )
-    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda or cuda:N")
+    where = parser.add_mutually_exclusive_group() if spread else parser
+    where.add_argument("--device", default="auto", help="auto (default), cpu, cuda or cuda:N")
+    if spread:
+        where.add_argument(
+            "--device-map",
+            type=_spread,
+            choices=("auto", "balanced", "balanced_low_0", "sequential"),
+            help="instead: spread the model over all GPUs (needs accelerate)",
+        )
     parser.add_argument(
         "--dtype",
         default="auto",
@@ -79,6 +87,13 @@ def add_model_options(parser: argparse.ArgumentParser, *, text: bool = True) -> 
         "--dry-run", action="store_true", help="say what it would take; no weights are loaded"
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _spread(text: str) -> str:
+    """A way to spread a model, told at once where the library for it is missing."""
+    if importlib.util.find_spec("accelerate") is None:
+        raise argparse.ArgumentTypeError("needs accelerate: install it with  pip install 'bitlaw[devices]'")
+    return text
 
 
 def add_format_options(parser: argparse.ArgumentParser, default: Sequence[str] = ()) -> None:
@@ -150,6 +165,7 @@ def workload_of(args: argparse.Namespace) -> Workload:
         targets=getattr(args, "targets", "sampled"),
         seed=args.seed,
         fisher="rows" if getattr(args, "rows", False) else "diagonal",
+        device_map=args.device_map,
     )
 
 

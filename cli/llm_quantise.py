@@ -72,6 +72,8 @@ def run(args: argparse.Namespace) -> int:
     ends_of(args)  # a format that is unknown is told before anything is loaded
     if args.stream and args.dtype != "auto":
         raise UsageError("--stream keeps the type that the files have; --dtype does not go with it")
+    if args.stream and args.device_map is not None:
+        raise UsageError("--stream builds no model; --device-map does not go with it")
     if args.dry_run:
         changed = parts if allocation is None else PARTS
         work = Work(overwrites=changed, writes="weights", streams=args.stream)
@@ -134,7 +136,9 @@ def _from_model(args: argparse.Namespace, allocation: dict[str, Format] | None) 
     from bitlaw.llm.models import load_model, weight_tensors
     from bitlaw.llm.quantise import model_bits, quantised
 
-    loaded = load_model(args.model, device=args.device, dtype=args.dtype)
+    loaded = load_model(
+        args.model, device=args.device, dtype=args.dtype, device_map=args.device_map
+    )
     assignment = _assigned(args, allocation, {w.name: w.part for w in weight_tensors(loaded.model)})
 
     def fill(folder: Path, progress: Callable[[object], None]) -> tuple[list[TensorRecord], ModelBits]:

@@ -49,7 +49,7 @@ def add_parser(tasks: Any) -> None:
     """Add the task to the parser of `bitlaw llm`."""
     parser = subparser(tasks, "stats", "moments and laws of the weights", _DESCRIPTION, EXAMPLES)
     parser.set_defaults(run=run)
-    add_model_options(parser, text=False)
+    add_model_options(parser, text=False, spread=False)
     parser.add_argument(
         "--formats", nargs="+", default=[], metavar="FORMAT", help="also predict and measure R"
     )
