@@ -136,9 +136,7 @@ def _from_model(args: argparse.Namespace, allocation: dict[str, Format] | None) 
     from bitlaw.llm.models import load_model, weight_tensors
     from bitlaw.llm.quantise import model_bits, quantised
 
-    loaded = load_model(
-        args.model, device=args.device, dtype=args.dtype, device_map=args.device_map
-    )
+    loaded = load_model(args.model, device=args.device, dtype=args.dtype, device_map=args.device_map)
     assignment = _assigned(args, allocation, {w.name: w.part for w in weight_tensors(loaded.model)})
 
     def fill(folder: Path, progress: Callable[[object], None]) -> tuple[list[TensorRecord], ModelBits]:

@@ -12,6 +12,8 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 
+from .device_maps import DeviceMap
+
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -26,7 +28,7 @@ def read_model(
     folder: str,
     *,
     dtype: torch.dtype | str = "auto",
-    device_map: str | None = None,
+    device_map: DeviceMap | None = None,
     trust_remote_code: bool = False,
 ) -> PreTrainedModel:
     """Build a causal language model and fill it with its weights.

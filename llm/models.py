@@ -12,6 +12,8 @@ import torch
 from torch import nn
 
 from ..theory.fitting.weight_names import Part, in_tower, is_bias
+from ._arguments import check_choice
+from .device_maps import DeviceMap, check_device_map, check_in_reach, pick_device
 from .embedded import embedded_model_folder
 from .loading import check_architecture, read_model, read_tokenizer
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 __all__ = [
+    "DTYPES",
     "EMBEDDED",
     "LanguageModel",
     "Part",
@@ -30,6 +33,7 @@ __all__ = [
 ]
 
 EMBEDDED = "embedded"
+DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +50,12 @@ class LanguageModel:
     folder : Path, optional
         Where it was loaded from; weights that are overwritten are read again from there instead of kept, where
         the files hold them bit for bit.
+
+    Raises
+    ------
+    ValueError
+        If weights are offloaded (kept on the disk, or in the CPU's memory for a GPU): between calls such a model
+        has no weights to read or to overwrite.
     """
 
     name: str
@@ -53,9 +63,12 @@ class LanguageModel:
     tokenizer: PreTrainedTokenizerBase
     folder: Path | None = None
 
+    def __post_init__(self) -> None:
+        check_in_reach(self.name, self.model)
+
     @property
     def device(self) -> torch.device:
-        """Device of the first parameter, where inputs go."""
+        """Device of the first parameter, where inputs go; others may lie elsewhere."""
         device: torch.device = next(self.model.parameters()).device
         return device
 
@@ -81,35 +94,12 @@ class WeightTensor:
     tied: tuple[str, ...] = ()
 
 
-def pick_device(device: str = "auto") -> torch.device:
-    """Device of a name: "auto" is a GPU where there is one, else the CPU.
-
-    Raises
-    ------
-    ValueError
-        If the name is no device of torch, or the device is not there.
-    """
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        found = torch.device(device)
-        if found.type not in ("cpu", "cuda"):
-            raise ValueError(found.type)
-    except (RuntimeError, ValueError):
-        raise ValueError(f"device must be 'auto', 'cpu', 'cuda' or 'cuda:N', got {device!r}") from None
-    if found.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"device {device!r} was asked for, but torch finds no GPU here")
-    if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
-        raise ValueError(f"device {device!r} was asked for, but there are {torch.cuda.device_count()} GPUs")
-    return found
-
-
 def load_model(
     name: str | os.PathLike[str] = EMBEDDED,
     *,
     device: str = "auto",
     dtype: str = "auto",
-    device_map: str | None = None,
+    device_map: DeviceMap | None = None,
     trust_remote_code: bool = False,
 ) -> LanguageModel:
     """Load a causal language model with its tokenizer.
@@ -119,11 +109,12 @@ def load_model(
     name : str or path
         A local folder in the form of transformers, a hub id, or "embedded".
     device : str
-        Where it goes, unless `device_map` spreads it over several devices.
+        Where it goes: "auto" (a GPU where there is one), "cpu", "cuda" or "cuda:N".
     dtype : {"auto", "float32", "bfloat16", "float16"}
         Type of the weights; "auto" is the one they are stored in.
-    device_map : str, optional
-        Handed to transformers ("auto" spreads the layers over all devices).
+    device_map : str or mapping of str to str or int, optional
+        Instead of `device`, by means of the accelerate library: "auto", "balanced", "balanced_low_0" or "sequential"
+        spread the layers over all GPUs; a mapping gives modules by name their device.
     trust_remote_code : bool
         Whether code that lies beside the weights may run.
 
@@ -135,13 +126,16 @@ def load_model(
     ------
     ValueError
         If the folder is missing or holds no causal model, the architecture, dtype or device is unknown, there is
-        no tokenizer, or weights are damaged, missing, of another shape, NaN or infinite.
+        no tokenizer, weights are damaged, missing, of another shape, NaN or infinite, `device_map` comes with a
+        `device` or without accelerate, or the devices have no room for all weights.
     OSError
         If a hub id cannot be fetched (`HF_HUB_OFFLINE=1` is honoured).
     """
     folder = locate_model(name)
     kind = _dtype(dtype)
     target = pick_device(device)
+    if device_map is not None:
+        check_device_map(device_map, device)
     check_architecture(str(name), folder, trust_remote_code=trust_remote_code)
     tokenizer = read_tokenizer(str(name), folder, trust_remote_code=trust_remote_code)
     model = read_model(
@@ -188,10 +182,9 @@ def locate_model(name: str | os.PathLike[str]) -> str:
 
 
 def _dtype(name: str) -> torch.dtype | str:
-    kinds = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16, "auto": "auto"}
-    if name not in kinds:
-        raise ValueError(f"dtype must be one of {', '.join(kinds)}, got {name!r}")
-    return kinds[name]  # type: ignore[return-value]
+    check_choice("dtype", name, DTYPES)
+    kind: torch.dtype | str = name if name == "auto" else getattr(torch, name)
+    return kind
 
 
 def weight_tensors(model: nn.Module) -> Iterator[WeightTensor]:

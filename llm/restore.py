@@ -65,7 +65,15 @@ class Keeper:
         self._files = _Files(folder, stack)
 
     def keep(self, tensor: WeightTensor) -> None:
-        """Make sure that a tensor, as it is now, can come back."""
+        """Make sure that a tensor, as it is now, can come back.
+
+        Raises
+        ------
+        ValueError
+            If there is nothing to overwrite: the weights are offloaded.
+        """
+        if tensor.parameter.is_meta:
+            raise ValueError(f"{tensor.name}: the weights are offloaded, so that they cannot be overwritten")
         self._tensors[tensor.name] = tensor
         pieces = self._files.pieces(tensor)
         digest = self._files.digest_if_equal(pieces, tensor.parameter.detach()) if pieces else None

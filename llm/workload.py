@@ -19,11 +19,13 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from .. import theory
+from ._arguments import check_choice, check_seed, check_whole
 from .audit import model_statistics
+from .device_maps import SPREADS
 from .files import write_whole
 from .fingerprint import weights_fingerprint
 from .fisher import Fisher, Kept, Targets, fisher_information
-from .models import LanguageModel, load_model
+from .models import DTYPES, LanguageModel, load_model
 from .reference import Reference, build_reference
 from .statistics import TensorStatistics
 from .statistics_record import read_statistics, statistics_record
@@ -61,10 +63,17 @@ class Workload:
         As `load_model` takes them.
     targets : {"sampled", "text"}
         Of the Fisher information.
-    seed : int
+    seed : int >= 0
         Of the sampled targets.
     fisher : {"diagonal", "rows"}
         What is kept of the Fisher information.
+    device_map : {"auto", "balanced", "balanced_low_0", "sequential"}, optional
+        Spreads a model over all GPUs, instead of `device`.
+
+    Raises
+    ------
+    ValueError
+        If a value is impossible (it is named); whether the devices are there, `open_workload` finds out.
     """
 
     text: str = "standard"
@@ -76,6 +85,25 @@ class Workload:
     targets: Targets = "sampled"
     seed: int = 0
     fisher: Kept = "diagonal"
+    device_map: str | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.text, str) or not self.text:
+            raise ValueError(f"text must be a text that is not empty, got {self.text!r}")
+        for name, least in (("sequences", 1), ("length", 2), ("batch", 1)):
+            check_whole(name, getattr(self, name), least)
+        check_seed(self.seed)
+        check_choice("dtype", self.dtype, DTYPES)
+        check_choice("targets", self.targets, ("sampled", "text"))
+        check_choice("fisher", self.fisher, ("diagonal", "rows"))
+        if not isinstance(self.device, str):
+            raise ValueError(f"device must be 'auto', 'cpu', 'cuda' or 'cuda:N', got {self.device!r}")
+        if self.device_map is not None:
+            check_choice("device_map", self.device_map, SPREADS)
+            if self.device != "auto":
+                raise ValueError(
+                    f"device and device_map exclude one another, got {self.device!r} and {self.device_map!r}"
+                )
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +143,9 @@ def open_workload(model: str, workload: Workload) -> Opened:
     ValueError, OSError
         As `load_model` and `token_sequences`.
     """
-    language_model = load_model(model, device=workload.device, dtype=workload.dtype)
+    language_model = load_model(
+        model, device=workload.device, dtype=workload.dtype, device_map=workload.device_map
+    )
     sequences = token_sequences(
         workload.text, language_model.tokenizer, length=workload.length, count=workload.sequences
     )

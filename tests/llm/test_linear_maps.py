@@ -78,7 +78,7 @@ def test_a_weight_that_no_gradient_reaches_is_told(monkeypatch: pytest.MonkeyPat
     model, tokens = listed_experts(), random_tokens(4, 6)
     forward = model.model.mix.forward
     monkeypatch.setattr(model.model.mix, "forward", lambda x: forward(x.detach()).detach() + x)
-    with pytest.raises(ValueError, match="mix.weight: no gradient reaches this tensor"):
+    with pytest.raises(ValueError, match=r"mix\.weight: no gradient reaches this tensor"):
         fisher_information(model, tokens, targets="text", unit="sequence")
 
 

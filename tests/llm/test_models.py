@@ -90,5 +90,7 @@ def test_a_gpu_that_is_not_there_is_refused() -> None:
 def test_unknown_devices_and_types_are_refused(tiny_folder: Path) -> None:
     with pytest.raises(ValueError, match="device must be 'auto', 'cpu'"):
         pick_device("abacus")
-    with pytest.raises(ValueError, match="dtype must be one of float32"):
+    with pytest.raises(
+        ValueError, match="dtype must be 'auto', 'float32', 'bfloat16' or 'float16', got 'int4'"
+    ):
         load_model(tiny_folder, dtype="int4")
