@@ -111,14 +111,18 @@ class Scaler:
             return Statistics(high - low, low + 0.0)
 
     def scales(self, found: Statistics, factor: FloatArray | float = 1.0) -> BlockScales:
-        """What is stored of blocks; the factor (of all or of each) multiplies their statistic."""
+        """What is stored of blocks; the factor (of all or of each) multiplies their statistic.
+
+        Factors of each do not move what groups store, so that no block's scale depends on another's factor.
+        """
         nothing = np.empty(0, self.dtype)
         if self.scale.statistic == "none":
             ones = np.ones(found.values.size, self.dtype)
             return BlockScales(np.empty(0, np.float32), ones, nothing, nothing)
         with np.errstate(over="ignore"):
             exact = self.multiplier * factor * found.values / self.reach
-        stored, groups, scales = self._stored(exact, self.scale.number, self.scale.rounding)
+            common = exact if np.ndim(factor) == 0 else self.multiplier * found.values / self.reach
+        stored, groups, scales = self._stored(exact, self.scale.number, self.scale.rounding, common)
         if found.least is None:
             return BlockScales(stored, scales.astype(self.dtype), nothing, nothing, groups=groups)
         if self.scale.zero == "integer":
@@ -142,7 +146,7 @@ class Scaler:
         number = self.scale.zero
         assert isinstance(number, NumberType)
         sign = 1.0 if number.signed else -1.0
-        stored_zeros, zero_groups, offsets = self._stored(sign * least + 0.0, number, "nearest")
+        stored_zeros, zero_groups, offsets = self._stored(sign * least + 0.0, number, "nearest", least)
         zeros, offsets = self._affine(offsets)
         return BlockScales(
             stored, scales.astype(self.dtype), zeros, offsets, stored_zeros, groups, zero_groups
@@ -179,13 +183,13 @@ class Scaler:
         return as_float32(self._of_blocks(groups, stored.size) * stored)
 
     def _stored(
-        self, exact: FloatArray, number: NumberType, mode: Any
+        self, exact: FloatArray, number: NumberType, mode: Any, common: FloatArray
     ) -> tuple[Float32, Float32 | None, Float32]:
-        """Stored numbers of blocks and of their groups, and their products."""
+        """Stored numbers of blocks and of their groups (for the largest of `common`), and their products."""
         if self.group is None:
             stored = rounded_scales(exact, number, mode)
             return stored, None, stored
-        largest = self._group_largest(np.abs(exact))
+        largest = self._group_largest(np.abs(common))
         groups = rounded_scales(largest / number.largest, self.group.number, self.group.rounding)
         outer = self._of_blocks(groups, exact.size)
         relative = np.zeros(exact.size)

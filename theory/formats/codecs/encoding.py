@@ -9,7 +9,8 @@ for arrays of float16, bfloat16 and float32, and c = float64 for float64 and int
    by halves: padded with zeros to a power of two, first half plus second half, until one number is left.
 3. s = multiplier * statistic / reach in float64, rounded once to `Scale.number`, which saturates.  In a group,
    T = round(S / L) for the largest exact |s| = S of the group and the largest number L of `Scale.number`; the
-   block stores round(s / T), or 0 if T is 0, and s becomes the float32 nearest to their product.
+   block stores round(s / T), or 0 if T is 0, and s becomes the float32 nearest to their product.  A searched
+   factor multiplies s; that of a block leaves T, and with it the scales of the other blocks, as it was.
 4. u = x / s in c, and u = 0 where s = 0; the code is the number of thresholds, rounded to c, below u.
 5. The element is restored as s * codepoint in c, codepoint rounded to c; then it is cut to the largest
    magnitude of the array's type and rounded to that type.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
@@ -12,12 +13,13 @@ from scipy import optimize
 
 from ..._typing import FloatArray
 from ..codecs.plan import multiplier_of, nominal_size, quantiser_of, reach_of
-from ..codecs.scale_search import around_best
+from ..codecs.scale_search import around_best, covering
 from ..number_types import number_type
 from .block_outcome import Outcome, block_outcome
 from .scaled_laws import FINE_MANTISSA, LARGEST, BlockData, error_nodes, scale_steps
 
 if TYPE_CHECKING:
+    from ...sources import Source
     from ..format import Format
     from .layout import Layout
     from .without_outliers import Kept
@@ -26,6 +28,7 @@ __all__ = ["Found", "exact_outcome"]
 
 # Elements from which the number of outliers beyond a fixed magnitude varies by less than 1e-3 of R tells.
 _LARGE = 1 << 20
+_RARE = 1e-9  # of elements: laws of long tails have factors that put still rarer ones beyond the codepoints
 _FACTOR_TOLERANCE = 1e-9  # relative; the error is flat at its minimum, and 1e-5 would do for its value
 
 
@@ -78,7 +81,10 @@ def exact_outcome(format: Format, kept: Kept, layout: Layout, shape: tuple[int, 
     factor = 1.0
     if scale.search == "tensor" and statistic != "none":
         searched = _smooth(format)
-        factor = _best_factor(lambda tried: outcome(tried, searched).distortion)
+        ends = float(quantiser.codepoints[0]), float(quantiser.codepoints[-1])
+        covered = covering(statistic, ends, reach / multiplier, _peak(kept.source, statistic, size))
+        energy = kept.source.std**2 + kept.source.mean**2
+        factor = _best_factor(lambda tried: outcome(tried, searched).distortion, covered, energy)
     found = outcome(factor)
     return Found(
         found.distortion + kept.distortion,
@@ -122,10 +128,18 @@ def _smooth(format: Format) -> Format:
     return replace(format, scale=replace(scale, number=number_type("float32")))
 
 
-def _best_factor(error: Callable[[float], float]) -> float:
+def _peak(source: Source, statistic: str, size: float) -> float:
+    """Largest magnitude that a block is likely to have, in units of its statistic."""
+    if statistic != "rms":
+        return 1.0
+    far = max(abs(float(source.isf(_RARE))), abs(float(source.ppf(_RARE)))) / source.std
+    return min(math.sqrt(size), far)
+
+
+def _best_factor(error: Callable[[float], float], covered: float, energy: float) -> float:
     """Factor of least error where the encoder's search ends."""
     error = cache(error)
-    low, best, high = around_best(error)
+    low, best, high = around_best(error, covered, energy)
     found = optimize.minimize_scalar(
         error, bounds=(low, high), method="bounded", options={"xatol": _FACTOR_TOLERANCE}
     )
