@@ -18,6 +18,7 @@ from .divergence import Divergence, measure_divergence
 from .error_warnings import error_warnings
 from .fisher import Fisher
 from .models import LanguageModel, weight_tensors
+from .noise_floor import audit_floor
 from .quantise import Assignment, ModelBits, TensorRecord, model_bits, quantised
 from .reference import Reference
 from .statistics import TensorStatistics, tensor_statistics
@@ -71,6 +72,9 @@ class Audit:
     predicted_kl : float
         In nats per token.
     measured : Divergence
+    floor : float or None
+        KL divergence that the arithmetic shows by itself (`noise_floor`), on the first thousand tokens; None where
+        the measured one is so much larger that it was not looked at.
     warnings : tuple of str
         Where theory is outside its range or off, one sentence each.  Heavy tails of the Fisher information are
         not looked for where rows alone were kept of it, which is told.
@@ -81,6 +85,7 @@ class Audit:
     predicted_bits: float
     predicted_kl: float
     measured: Divergence
+    floor: float | None
     warnings: tuple[str, ...]
 
     @property
@@ -167,15 +172,17 @@ def audit(
         measured = measure_divergence(language_model, reference)
     tensors = tuple(TensorAudit(predicted[r.name][0], r, predicted[r.name][1]) for r in records)
     kl = sum(tensor.kl for tensor in tensors)
+    floor = audit_floor(language_model, reference, float(measured.kl.mean()))
     return Audit(
         tensors=tensors,
         bits=bits,
         predicted_bits=_predicted_bits(language_model, tensors),
         predicted_kl=kl,
         measured=measured,
+        floor=floor,
         warnings=(
             *_warnings(tensors, statistics, fisher, kl, measured),
-            *error_warnings(language_model, reference, assignment, records, fisher, kl, measured),
+            *error_warnings(language_model, reference, assignment, records, fisher, kl, measured, floor),
         ),
     )
 

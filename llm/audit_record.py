@@ -40,6 +40,7 @@ def run_row(found: Audit) -> dict[str, Any]:
         "kl_standard_error": _finite(kl.standard_error),
         "kl_median": float(np.median(measured.kl)),
         "kl_99": float(np.quantile(measured.kl, 0.99)),
+        "noise_floor": found.floor,
         "top_kl": float(measured.top_kl.mean()),
         "loss": float(measured.loss.mean()),
         "loss_change": change.value,

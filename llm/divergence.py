@@ -3,6 +3,9 @@ r"""How far a quantised model's predictions are from the reference's, per token 
 KL(p || q) = sum_v p_v (r_v - 1 - log r_v) with r = q / p: every term is non-negative, so that a divergence of
 1e-8 nats comes out of float32 logits with its digits, where the difference of two cross-entropies would be noise.
 (The added sum of p_v (r_v - 1) is zero.)
+
+Where a model's weights are of 16 bits, its last product is done again in float32, on both sides.  What stays is the
+noise of everything before it (`noise_floor`).
 """
 
 from __future__ import annotations
@@ -17,12 +20,15 @@ from torch.nn import functional
 from ..theory._typing import FloatArray
 from .estimates import Estimate, clustered_mean, clustered_quantile, paired_difference
 from .models import LanguageModel
+from .output_head import output_head
 from .reference import Reference, head_inputs
 
 __all__ = ["Divergence", "kl_per_token", "measure_divergence", "top_kl_per_token"]
 
 # Logits restored and compared at once: 64 MiB in float32.
 _SLICE = 1 << 24
+# Tokens of a batch on which a head is compared with the model's logits.
+_COMPARED = 32
 # Tail probabilities are clipped here, as in Orr et al. (arXiv 2505.12988).
 _TAIL_FLOOR = 1e-6
 
@@ -124,8 +130,7 @@ def measure_divergence(
         Quantised; run on its device.
     reference : Reference
     batch : int, optional
-        Sequences run at once; the reference's batch when left out.  Another size shows the noise of arithmetic:
-        the reference itself measured so is the floor below which no divergence means anything.
+        Sequences run at once; the reference's batch when left out.
     progress : callable, optional
         Called with batches done and in all.
 
@@ -155,18 +160,20 @@ def _compare(
     language_model: LanguageModel, reference: Reference, tokens: torch.Tensor, states: torch.Tensor
 ) -> dict[str, torch.Tensor]:
     """Per-token comparisons of one batch, a slice of tokens at a time."""
-    device = language_model.device
-    logits = head_inputs(language_model.model, tokens, device)[1]
+    inputs, logits = head_inputs(language_model.model, tokens, language_model.device)
+    device = logits.device
     if not torch.isfinite(logits).all():
         raise ValueError(f"{language_model.name}: the model's logits are not finite")
     flat = logits[:, :-1].reshape(-1, logits.shape[-1])
+    exact = _exact_head(language_model, reference, inputs, logits)
     kept = states[:, :-1].reshape(-1, states.shape[-1])
     targets = tokens[:, 1:].reshape(-1).to(device)
     pieces: dict[str, list[torch.Tensor]] = {f.name: [] for f in fields(Divergence)}
     step = max(1, _SLICE // flat.shape[-1])
     for start in range(0, len(flat), step):
         part = slice(start, start + step)
-        p, q, target = reference.logits(kept[part]).to(device), flat[part].float(), targets[part]
+        p, target = reference.logits(kept[part]).to(device), targets[part]
+        q = (flat[part] if exact is None else exact(part)).to(device).float()
         pieces["kl"].append(kl_per_token(p, q))
         pieces["top_kl"].append(top_kl_per_token(p, q))
         pieces["loss"].append(functional.cross_entropy(q, target, reduction="none"))
@@ -174,3 +181,19 @@ def _compare(
         pieces["same_top"].append((p.argmax(-1) == q.argmax(-1)).float())
     shape = (len(tokens), tokens.shape[1] - 1)
     return {name: torch.cat(piece).reshape(shape).cpu() for name, piece in pieces.items()}
+
+
+def _exact_head(
+    language_model: LanguageModel,
+    reference: Reference,
+    inputs: torch.Tensor | None,
+    logits: torch.Tensor,
+) -> Callable[[slice], torch.Tensor] | None:
+    """What computes logits of some tokens in float32, as the reference's are; None where the model's own are so."""
+    head = None if reference.head is None else output_head(language_model.model)
+    if head is None or inputs is None or not head.is_coarse:
+        return None
+    if not head.gives(logits[:1, :_COMPARED], inputs[:1, :_COMPARED]):
+        return None
+    flat = inputs[:, :-1].reshape(-1, inputs.shape[-1])
+    return lambda part: head(flat[part])

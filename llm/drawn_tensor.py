@@ -5,13 +5,18 @@ If the root mean square is known too, they follow the law of that kind with the 
 row law (one shape for all rows) at the spread s that gives, cut off at M, what the root mean square leaves for
 them.  That keeps what formats feel most: the spread of each row and the scale that its largest element sets.
 What is lost is any order of the elements within a row, and that rows may differ in shape beyond their largest.
+
+Weights of 16 bits lie on the grid of their type, which formats of eight bits are hardly coarser than, so the draws
+are rounded to that type.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 from ..theory import Source
@@ -29,6 +34,8 @@ _TENSORS = 16
 # Quantiles that stand for the row law; what lies beyond them is rarer than the largest elements, which are known.
 _QUANTILES = 1 << 14
 _SEED = 20_251_123
+# Types of weights that are coarse beside a format of eight bits; all others are drawn in float32.
+_COARSE = {"bfloat16": np.dtype(ml_dtypes.bfloat16), "float16": np.dtype(np.float16)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,13 +44,13 @@ class DrawnTensor:
 
     Attributes
     ----------
-    values : ndarray of float32
+    values : ndarray of float32, or of the 16 bits that the weights have
         Of the tensor's shape, or (drawn rows, columns).
     rows : ndarray of int64, shape (drawn rows,)
         The rows of the tensor that they are draws of.
     """
 
-    values: np.ndarray[tuple[int, ...], np.dtype[np.float32]]
+    values: np.ndarray[tuple[int, ...], np.dtype[Any]]
     rows: IntArray
 
 
@@ -72,7 +79,8 @@ def drawn_tensors(
     times = max(1, min(_DRAWN // statistics.elements, _TENSORS)) if whole else 1
     every = np.tile(rows, times)
     law = _quantiles(statistics.row_law)
-    drawn = _rows(law, statistics.row_rms[every], statistics.row_largest[every], columns).astype(np.float32)
+    drawn = _rows(law, statistics.row_rms[every], statistics.row_largest[every], columns)
+    drawn = drawn.astype(_COARSE.get(statistics.dtype, np.float32))
     shape = statistics.shape if whole else (len(rows), columns)
     return tuple(DrawnTensor(values.reshape(shape), rows) for values in np.split(drawn, times))
 

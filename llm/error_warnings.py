@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 
 from ..theory import Format
@@ -22,9 +22,9 @@ from .divergence import Divergence, measure_divergence
 from .error_structure import largest_part
 from .fisher import Fisher
 from .models import LanguageModel, weight_tensors
+from .noise_floor import is_near_floor, weights_dtype
 from .quantise import Assignment, TensorRecord
 from .reference import Reference
-from .text import Sequences
 
 __all__ = ["error_warnings", "largest_weights_matter", "shrinkage_divergence"]
 
@@ -47,6 +47,7 @@ def error_warnings(
     fisher: Fisher,
     predicted_kl: float,
     measured: Divergence,
+    floor: float | None = None,
 ) -> list[str]:
     """Sentences on errors that the diagonal prediction does not see.
 
@@ -61,18 +62,37 @@ def error_warnings(
     fisher : Fisher
     predicted_kl : float
     measured : Divergence
+    floor : float, optional
+        KL divergence that the arithmetic shows by itself, where it was looked for.
     """
     found = [_shrinkage(language_model, reference, records, measured)]
     found.append(_largest(language_model, assignment, fisher))
-    kl = measured.mean()
-    if kl.lower > (1 + _KL_OFF) * predicted_kl or kl.upper < (1 - _KL_OFF) * predicted_kl:
+    found += _divergence(measured, predicted_kl, floor, weights_dtype(language_model.model))
+    return [words for words in found if words]
+
+
+def _divergence(
+    measured: Divergence, predicted_kl: float, floor: float | None, kind: torch.dtype
+) -> list[str]:
+    """Sentences on a divergence that is near the noise of the arithmetic, or far from what explains it."""
+    found, kl, expected, beside = [], measured.mean(), predicted_kl, ""
+    if is_near_floor(kl.value, floor):
+        assert floor is not None
+        expected, beside = predicted_kl + floor, f" and the noise floor of {floor:.2g}"
         found.append(
-            f"KL of {kl.value:.3g} is {kl.value / predicted_kl - 1:+.0%} from its prediction of {predicted_kl:.3g}, "
-            "beyond the interval: errors are correlated, or matter more or less than their rows do on average"
-            if predicted_kl > 0
+            f"KL of {kl.value:.3g} is near the noise floor of the arithmetic: {floor:.2g} nats in "
+            f"{str(kind).removeprefix('torch.')}, whatever the format, since every change of a weight rounds the "
+            "numbers inside the model anew"
+        )
+    if kl.lower > (1 + _KL_OFF) * expected or kl.upper < (1 - _KL_OFF) * expected:
+        found.append(
+            f"KL of {kl.value:.3g} is {kl.value / expected - 1:+.0%} from its prediction of {predicted_kl:.3g}"
+            f"{beside}, beyond the interval: errors are correlated, or matter more or less than their rows do on "
+            "average"
+            if expected > 0
             else f"KL is {kl.value:.3g} where none was predicted"
         )
-    return [words for words in found if words]
+    return found
 
 
 def _shrinkage(
@@ -86,7 +106,7 @@ def _shrinkage(
     shrunken = sum((1 - r.gain) ** 2 * e for r, e in zip(records, energies, strict=True))
     if squared == 0 or shrunken < _SHRINKAGE_LOOKED_AT * squared:
         return ""
-    first = _first_batch(reference)
+    first = reference.first(reference.batch)
     alone = float(shrinkage_divergence(language_model, first, {r.name: r.gain for r in records}).kl.mean())
     whole = float(measured.kl[: len(first.sequences)].mean())
     if not alone > _SHRINKAGE_NAMED * whole:
@@ -97,11 +117,6 @@ def _shrinkage(
         f"{len(first.sequences)} sequences and {shrunken / squared:.1%} of the squared error, which counts it too "
         "little; scales divided by the gain may be better"
     )
-
-
-def _first_batch(reference: Reference) -> Reference:
-    kept = Sequences(reference.tokens(0), reference.sequences.source)
-    return replace(reference, sequences=kept)
 
 
 def shrinkage_divergence(

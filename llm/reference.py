@@ -2,8 +2,10 @@
 
 The logits of a corpus do not fit: a vocabulary of 128,000 in float32 is half a megabyte a token.  But they are a
 linear function of the last hidden state, which is a hundred times smaller.  The cache keeps the inputs of the
-output head, and a copy of the head, and restores logits a few tokens at a time.  Where a model does something to
-its logits after the head (a soft cap, a factor), the first batch shows it, and the logits themselves are kept.
+output head, and a copy of the head, and restores logits a few tokens at a time, in float32 where the head itself is
+of 16 bits.  Where a model does something to its logits after the head (a soft cap, a factor), the first sequence
+shows it, and the logits themselves are kept, in the type they have; so they are where there is no linear head, or
+its weights are not at hand.
 
 With a folder the cache is written batch by batch, each under its final name only when it is complete; a run that
 was interrupted goes on where it stopped.
@@ -11,11 +13,11 @@ was interrupted goes on where it stopped.
 
 from __future__ import annotations
 
-import copy
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +28,13 @@ from torch import nn
 from .files import write_whole
 from .fingerprint import weights_fingerprint
 from .models import LanguageModel
+from .output_head import OutputHead, output_head
 from .text import Sequences
 
 __all__ = ["Reference", "build_reference", "head_inputs"]
+
+# Tokens on which a head is compared with the model's logits.
+_COMPARED = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,14 +44,14 @@ class Reference:
     Attributes
     ----------
     sequences : Sequences
-    head : nn.Module, optional
+    head : OutputHead, optional
         Copy of the reference's output head; None where the kept states are logits.
     batch : int
         Sequences in a kept batch.
     """
 
     sequences: Sequences
-    head: nn.Module | None
+    head: OutputHead | None
     batch: int
     _load: Callable[[int], torch.Tensor]
 
@@ -65,9 +71,12 @@ class Reference:
         """Logits of some kept states in float32, on the head's device."""
         if self.head is None:
             return states.float()
-        weight = next(self.head.parameters())
-        logits: torch.Tensor = self.head(states.to(weight.device))
-        return logits.float()
+        return self.head(states).float()
+
+    def first(self, count: int) -> Reference:
+        """The same of the first few sequences alone."""
+        kept = Sequences(self.sequences.tokens[:count], self.sequences.source)
+        return replace(self, sequences=kept)
 
 
 def build_reference(
@@ -103,41 +112,39 @@ def build_reference(
     """
     if batch < 1:
         raise ValueError(f"batch must be at least 1 sequence, got {batch}")
-    head = language_model.model.get_output_embeddings()
-    faithful = head is not None and _head_gives_logits(language_model, sequences.tokens[:1])
+    head = output_head(language_model.model)
+    faithful = head is not None and _gives_logits(head, language_model, sequences.tokens[:1])
     store = _Store(folder, language_model, sequences, batch, faithful)
     total = -(-len(sequences) // batch)
     for index in range(total):
         if not store.has(index):
             tokens = sequences.tokens[index * batch : (index + 1) * batch]
             states, logits = head_inputs(language_model.model, tokens, language_model.device)
-            store.put(index, (states if faithful else logits).cpu())
+            store.put(index, (states if faithful and states is not None else logits).cpu())
         if progress is not None:
             progress(index + 1, total)
-    return Reference(sequences, copy.deepcopy(head) if faithful else None, batch, store.get)
+    return Reference(sequences, head.copy() if head is not None and faithful else None, batch, store.get)
 
 
 @torch.no_grad()
 def head_inputs(
     model: nn.Module, tokens: torch.Tensor, device: torch.device
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Inputs of the output head, and the logits, of a batch of tokens."""
+) -> tuple[torch.Tensor | None, torch.Tensor]:
+    """Inputs of the output head, None where no module is one, and the logits, of a batch of tokens."""
     seen: list[torch.Tensor] = []
-    head = model.get_output_embeddings()  # type: ignore[operator]
-    hook = head.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
-    try:
+    head = getattr(model, "get_output_embeddings", lambda: None)()
+    with ExitStack() as stack:
+        if isinstance(head, nn.Module):
+            hook = head.register_forward_pre_hook(lambda _, inputs: seen.extend(inputs[:1]))
+            stack.callback(hook.remove)
         logits = model(input_ids=tokens.to(device), use_cache=False).logits
-    finally:
-        hook.remove()
-    return seen[0], logits
+    return (seen[0] if seen else None), logits
 
 
-def _head_gives_logits(language_model: LanguageModel, tokens: torch.Tensor) -> bool:
+def _gives_logits(head: OutputHead, language_model: LanguageModel, tokens: torch.Tensor) -> bool:
     """Whether the head alone turns its inputs into the model's logits."""
     states, logits = head_inputs(language_model.model, tokens, language_model.device)
-    with torch.no_grad():
-        restored = language_model.model.get_output_embeddings()(states)
-    return bool(torch.allclose(restored.float(), logits.float(), rtol=1e-5, atol=1e-5))
+    return states is not None and head.gives(logits[:, :_COMPARED], states[:, :_COMPARED])
 
 
 class _Store:

@@ -68,6 +68,8 @@ class TensorStatistics:
         To the elements over their row's rms, which `histogram` shows, the best first; empty where all are equal.
     whole_fits : tuple of FamilyFit
         To the elements as they are.
+    dtype : str
+        Type of the weights, such as "bfloat16": they lie on its grid, and what a format restores is rounded to it.
     """
 
     name: str
@@ -85,6 +87,7 @@ class TensorStatistics:
     blocks: dict[int, BlockMaxima]
     fits: tuple[FamilyFit, ...]
     whole_fits: tuple[FamilyFit, ...]
+    dtype: str = "float32"
 
     @property
     def elements(self) -> int:
@@ -152,6 +155,7 @@ def tensor_statistics(tensor: WeightTensor) -> TensorStatistics:
         blocks=_blocks(sums),
         fits=fit_families(_spread_out(rows, live, row_rms)),
         whole_fits=fit_families(_spread_out(rows, np.arange(len(rows)), np.ones(len(rows)))),
+        dtype=rows.dtype.name,
     )
 
 

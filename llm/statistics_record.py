@@ -32,7 +32,7 @@ def statistics_record(statistics: TensorStatistics) -> dict[str, Any]:
 
 
 def read_statistics(record: dict[str, Any]) -> TensorStatistics:
-    """Inverse of `statistics_record`, to the last bit."""
+    """Inverse of `statistics_record`, to the last bit; records without a type of the weights are of float32."""
     found = record | {name: np.array(record[name], dtype=np.float64) for name in _ARRAYS}
     found |= {name: tuple(_read_fit(fit) for fit in record[name]) for name in _FITS}
     found |= {

@@ -2,8 +2,8 @@
 
 A tensor is drawn of which every row has the measured root mean square and largest magnitude, and is otherwise
 independent draws of one law (`drawn_tensors`); the format is applied to it.  What a format shares between rows (one
-scale, a threshold for outliers, a search, an outer scale) so meets rows of the measured spreads.  No weight is
-looked at.
+scale, a threshold for outliers, a search, an outer scale) so meets rows of the measured spreads.  The drawn tensor
+has the type of the weights, so that what is restored is rounded as theirs will be.  No weight is looked at.
 """
 
 from __future__ import annotations
@@ -128,7 +128,8 @@ def _as_for(format: Format, statistics: TensorStatistics) -> Format:
 
 def _squares(drawn: DrawnTensor, encoded: Encoded) -> FloatArray:
     """Mean squared change of each row."""
-    change = (drawn.values - decode(encoded)).astype(np.float64).reshape(len(drawn.rows), -1)
+    before, after = (x.astype(np.float32, copy=False) for x in (drawn.values, decode(encoded)))
+    change = (before - after).astype(np.float64).reshape(len(drawn.rows), -1)
     return np.asarray(np.mean(change**2, axis=1))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import pairwise
 
 import ml_dtypes
@@ -160,7 +160,8 @@ def test_laws_see_all_columns_of_a_large_matrix() -> None:
 def test_all_types_give_the_statistics_of_their_values(dtype: str) -> None:
     x = torch.from_numpy(draws(64, 96, spread=0.5, seed=9)).to(getattr(torch, dtype))
     found, same = tensor_statistics(weight(x)), tensor_statistics(weight(x.double()))
-    assert statistics_record(found) == statistics_record(same)
+    assert (found.dtype, same.dtype) == (dtype, "float64")
+    assert statistics_record(replace(found, dtype="float64")) == statistics_record(same)
 
 
 def test_passes_over_numpy_s_own_narrow_types() -> None:
@@ -199,6 +200,13 @@ def test_statistics_go_through_json_unchanged(constant: bool) -> None:
         assert _same(getattr(before, field.name), getattr(after, field.name)), field.name
     assert after.histogram.counts.dtype == np.int64
     assert after.law == before.law
+
+
+def test_records_that_do_not_tell_the_type_of_the_weights_are_of_float32() -> None:
+    record = statistics_record(tensor_statistics(weight(torch.from_numpy(draws(4, 32)).bfloat16())))
+    assert read_statistics(record).dtype == "bfloat16"
+    del record["dtype"]
+    assert read_statistics(record).dtype == "float32"
 
 
 def test_block_sizes_divide_one_another() -> None:
