@@ -199,7 +199,7 @@ def weight_tensors(model: nn.Module) -> Iterator[WeightTensor]:
     ------
     WeightTensor
         Floating parameters of two or more dimensions, in the order of the model; vision and audio towers are
-        left out, norms and biases too.
+        left out, norms and biases too.  Tables of positions are embeddings, as those of tokens are.
     """
     names: dict[int, list[str]] = {}
     parameters: dict[int, nn.Parameter] = {}
@@ -207,9 +207,9 @@ def weight_tensors(model: nn.Module) -> Iterator[WeightTensor]:
         if parameter.ndim >= 2 and parameter.is_floating_point() and not _left_out(name):
             names.setdefault(id(parameter), []).append(name)
             parameters[id(parameter)] = parameter
-    embedding, head = _ends(model)
+    looked_up, head = _ends(model)
     for key, (first, *others) in names.items():
-        part: Part = "embedding" if key == embedding else "head" if key == head else "decoder"
+        part: Part = "embedding" if key in looked_up else "head" if key == head else "decoder"
         yield WeightTensor(first, parameters[key], part, tuple(others))
 
 
@@ -217,10 +217,14 @@ def _left_out(name: str) -> bool:
     return in_tower(name) or is_bias(name)
 
 
-def _ends(model: nn.Module) -> tuple[int, int]:
-    """Identities of the weights of the input embedding and of the output head (-1 where there is none)."""
+def _ends(model: nn.Module) -> tuple[set[int], int]:
+    """Identities of all weights that are looked up, and of that of the output head (-1 where there is none)."""
+    looked_up = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
     found = []
     for getter in ("get_input_embeddings", "get_output_embeddings"):
-        module = getattr(model, getter, lambda: None)()
-        found.append(id(module.weight) if module is not None and hasattr(module, "weight") else -1)
-    return found[0], found[1]
+        try:
+            module = getattr(model, getter, lambda: None)()
+        except NotImplementedError:
+            module = None
+        found.append(id(module.weight) if isinstance(getattr(module, "weight", None), nn.Parameter) else -1)
+    return looked_up | {found[0]}, found[1]

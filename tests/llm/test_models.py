@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
 from bitlaw.llm.models import LanguageModel, load_model, pick_device, weight_tensors
+from bitlaw.theory.fitting.weight_names import part_of
+
+from .unusual import listed_experts
 
 
 def test_every_matrix_is_found_once(tiny: LanguageModel) -> None:
@@ -94,3 +98,50 @@ def test_unknown_devices_and_types_are_refused(tiny_folder: Path) -> None:
         ValueError, match="dtype must be 'auto', 'float32', 'bfloat16' or 'float16', got 'int4'"
     ):
         load_model(tiny_folder, dtype="int4")
+
+
+PARTS: dict[str, dict[str, Any]] = {
+    "gpt2": {},
+    "opt": {"word_embed_proj_dim": 8},
+    "openai-gpt": {"n_embd": 16, "n_head": 2},
+    "gpt_neox": {},
+    "bloom": {},
+    "biogpt": {},
+    "bert": {"is_decoder": True},
+    "roberta": {"is_decoder": True},
+    "mixtral": {"num_local_experts": 2},
+}
+
+
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize("kind", PARTS)
+def test_names_tell_the_parts_of_the_model(kind: str, tied: bool) -> None:
+    """Files are told apart by names alone; tables of positions are embeddings in both."""
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    sizes = {
+        "hidden_size": 16,
+        "intermediate_size": 24,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 1,
+        "vocab_size": 48,
+        "max_position_embeddings": 32,
+        "pad_token_id": 0,
+        "bos_token_id": 0,
+        "eos_token_id": 0,
+        "tie_word_embeddings": tied,
+    }
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **sizes | PARTS[kind]))
+    found = list(weight_tensors(model))
+    assert {w.name: part_of(w.name) for w in found} == {w.name: w.part for w in found}
+    tables = {name for name, module in model.named_modules() if isinstance(module, nn.Embedding)}
+    assert {w.name.removesuffix(".weight") for w in found if w.part == "embedding"} == tables
+    assert sum(w.part == "head" for w in found) == (0 if tied else 1)
+
+
+def test_a_model_without_a_head_has_parts() -> None:
+    parts = {w.name: w.part for w in weight_tensors(listed_experts().model)}
+    assert parts.pop("embed.weight") == "embedding"
+    assert set(parts.values()) == {"decoder"}

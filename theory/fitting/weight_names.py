@@ -17,8 +17,10 @@ PARTS: tuple[Part, ...] = ("embedding", "decoder", "head")
 # Submodules that see pictures or sound.
 _TOWERS = ("vision", "visual", "image", "audio", "multi_modal_projector", "mm_projector")
 
-_EMBEDDINGS = ("embed_tokens", "wte", "embed_in", "word_embeddings", "tok_embeddings", "embeddings")
-_HEADS = ("lm_head", "embed_out", "output")
+# Tables that are looked up: of tokens, which come first in a model, of positions and of kinds of token.
+_TOKENS = r"embed_tokens|wte|embed_in|word_embeddings|tok_embeddings|tokens_embed|embeddings|w"
+_EMBEDDINGS = rf"{_TOKENS}|wpe|embed_(tokens|positions)_?\w*|\w+_embeddings?|(positions?|pos)_embed"
+_HEAD = r"(lm_head|generator_lm_head|embed_out|output(_projection)?|(lm_head|predictions)\.decoder|pred_layer\.proj)"
 
 # Modules of a layer in the order in which they are most often defined: what comes later in a tuple comes later in
 # a model.  A name takes the place of the first entry that fits one of its words.
@@ -41,11 +43,17 @@ _LEAVES = (
 
 
 def part_of(name: str) -> Part:
-    """Part of the model that a matrix belongs to."""
+    """Part of the model that a matrix belongs to: tables of positions are embeddings too."""
     words = name.split(".")
-    if words[-2:-1] and words[-2] in _EMBEDDINGS:
+    if re.fullmatch(_EMBEDDINGS, _module(words)):
         return "embedding"
-    return "head" if any(word in _HEADS for word in words[:-1][:2]) else "decoder"
+    # A layer may have a module of the same name as a head.
+    outside = not any(word.isdigit() for word in words)
+    return "head" if outside and re.search(rf"(^|\.){_HEAD}\.weight$", name) else "decoder"
+
+
+def _module(words: list[str]) -> str:
+    return words[-2] if len(words) > 1 else ""
 
 
 def in_tower(name: str) -> bool:
@@ -67,11 +75,10 @@ def model_order(name: str) -> tuple[object, ...]:
     words = name.split(".")
     numbers = tuple(int(word) for word in words if word.isdigit())
     embeds = any(word.startswith("emb") or word.endswith(("embed", "embeddings")) for word in words)
-    first = part_of(name) == "embedding"
     if numbers:
         stage = 2
-    elif first or embeds or "wpe" in words:
-        stage = 0 if first else 1
+    elif part_of(name) == "embedding" or embeds:
+        stage = 0 if re.fullmatch(_TOKENS, _module(words)) else 1
     else:
         stage = 4 if part_of(name) == "head" else 3
     inner = words[[word.isdigit() for word in words].index(True) + 1 :] if numbers else words
