@@ -22,37 +22,48 @@ __all__ = ["discrete_lloyd_max"]
 # Bins over the support: the best codebook of 16 levels moves by less than 1e-3 of a step when there are twice as
 # many, and the iteration that follows removes that.
 _BINS = 1024
-_MAX_ITERATIONS = 200
 _TOLERANCE = 1e-12
 
 
-def discrete_lloyd_max(source: Source, levels: int, held: Mapping[int, float]) -> ScalarQuantiser:
+def discrete_lloyd_max(
+    source: Source,
+    levels: int,
+    held: Mapping[int, float],
+    start: FloatArray | None,
+    max_iterations: int,
+) -> ScalarQuantiser:
     """Codepoints of a law of atoms on a bounded support; see `lloyd_max`."""
-    law = _condensed(source)
-    if law.distinct < levels:
-        raise ValueError(
-            f"levels must be at most the {law.distinct} distinct values of the source, got {levels}"
-        )
-    start = pinned_kmeans(law, levels, held) if held else kmeans(law, levels, exact=True)
     free = np.ones(levels, dtype=np.bool_)
     free[list(held)] = False
-    q, residual, steps = start.codepoints.copy(), np.inf, 0
-    while steps < _MAX_ITERATIONS:
+    q = _start(source, levels, held) if start is None else start
+    residual, steps, status = np.inf, 0, "iteration limit"
+    while steps < max_iterations:
         mass, first, second = _moments(source, q)
         size = np.sqrt(mass * second)
         off = np.divide(np.abs(first), size, out=np.zeros_like(first), where=size > 0)
         residual = float(off[free].max(initial=0.0))
         if residual <= _TOLERANCE:
+            status = "converged"
             break
         moved = q + np.where(
             free & (mass > 0), np.divide(first, mass, out=np.zeros_like(first), where=mass > 0), 0.0
         )
         if np.array_equal(moved, q):
+            status = "converged"
             break
         q, steps = np.maximum.accumulate(moved), steps + 1
-    status = "converged" if steps < _MAX_ITERATIONS else "iteration limit"
     design = Design(method="lloyd_max", status=status, iterations=steps, residual=residual)
     return ScalarQuantiser(q, design=design)
+
+
+def _start(source: Source, levels: int, held: Mapping[int, float]) -> FloatArray:
+    """The best codebook of the law in bins."""
+    law = _condensed(source)
+    if law.distinct < levels:
+        raise ValueError(
+            f"levels must be at most the {law.distinct} distinct values of the source, got {levels}"
+        )
+    return (pinned_kmeans(law, levels, held) if held else kmeans(law, levels, exact=True)).codepoints
 
 
 def _moments(source: Source, q: FloatArray) -> FloatArray:

@@ -22,8 +22,6 @@ from .scalar import Design, ScalarQuantiser
 
 __all__ = ["checked_pins", "pinned_kmeans"]
 
-# Steps of Lloyd's iteration; it ends by itself when no codepoint moves.
-_MAX_ITERATIONS = 10_000
 # A codepoint has settled when it is no further from its centroid than this, relative to its cell's rms error.
 _TOLERANCE = 1e-12
 
@@ -73,16 +71,23 @@ def _value(key: object, value: object) -> float:
     return number + 0.0  # a negative zero is zero
 
 
-def pinned_kmeans(source: Empirical, levels: int, held: Mapping[int, float]) -> ScalarQuantiser:
+def pinned_kmeans(
+    source: Empirical,
+    levels: int,
+    held: Mapping[int, float],
+    *,
+    start: FloatArray | None = None,
+    max_iterations: int = 10_000,
+) -> ScalarQuantiser:
     """Codepoints of data of which some are held fixed; see `lloyd_max`.
 
     A free codepoint whose cell is empty (between pins that hold few values) stays where it began.
     """
     free = np.ones(levels, dtype=np.bool_)
     free[list(held)] = False
-    cells = cells_of(source, _start(source, levels, held))
+    cells = cells_of(source, _start(source, levels, held) if start is None else start)
     steps, settled = 0, False
-    while not settled and steps < _MAX_ITERATIONS:
+    while not settled and steps < max_iterations:
         new = cells_of(source, np.where(free, cells.centroids, cells.codepoints))
         settled = _residual(cells, free) <= _TOLERANCE or np.array_equal(new.codepoints, cells.codepoints)
         cells, steps = new, steps + 1
