@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bitlaw.theory.fitting.model_weights import list_weights, read_config, stored_tensors
+from bitlaw.theory.fitting.weight_names import PARTS, layer_of
 
 from .errors import UsageError
 
 __all__ = ["PARTS", "ModelPlan", "model_folder", "read_model_plan"]
-
-PARTS = ("embedding", "decoder", "head")
 
 _BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
@@ -53,9 +52,9 @@ class ModelPlan:
     def outer_layers(self, parts: Sequence[str]) -> set[str]:
         """Matrices of some parts that lie in the first or the last layer."""
         layers = {
-            name: int(number)
+            name: layer
             for name, (part, _) in self.weights.items()
-            if part in parts and (number := next(filter(str.isdecimal, name.split(".")), None)) is not None
+            if part in parts and (layer := layer_of(name)) is not None
         }
         ends = {min(layers.values()), max(layers.values())} if layers else set()
         return {name for name, layer in layers.items() if layer in ends}

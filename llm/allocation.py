@@ -23,6 +23,7 @@ from .audit import fisher_rows
 from .fisher import Fisher
 from .model_allocation import ModelAllocation, TensorAllocation, UniformControl
 from .models import Part
+from .parts import check_parts
 from .statistics import TensorStatistics
 from .tensor_prediction import predict_tensor
 
@@ -178,10 +179,7 @@ def _chosen_names(
         unknown = [name for name in given if name not in statistics]
         if unknown:
             raise ValueError(f"{argument}: there are no statistics of a tensor {unknown[0]!r}")
-    wanted = set(parts)
-    strange = wanted - {"embedding", "decoder", "head"}
-    if strange:
-        raise ValueError(f"parts must be embedding, decoder or head, got {min(strange)!r}")
+    wanted = set(check_parts(parts))
     names = [name for name, found in statistics.items() if found.part in wanted or name in fixed]
     if not names:
         raise ValueError(f"statistics hold no tensor in {', '.join(sorted(wanted))}")

@@ -14,6 +14,7 @@ from ..theory import Format
 from .fisher import Fisher
 from .fisher_bits import fisher_bits
 from .models import Part
+from .parts import check_parts
 from .statistics import TensorStatistics
 from .tensor_prediction import predict_tensor
 
@@ -47,14 +48,14 @@ def published_allocation(
     Raises
     ------
     ValueError
-        If there are no candidates or no tensors, Fisher information is missing, or the smallest width is above the
-        mean.
+        If a part is unknown, there are no candidates or no tensors, Fisher information is missing, or the smallest
+        width is above the mean.
 
     References
     ----------
     Orr, Ribar and Luschi (arXiv 2505.12988), section on variable bit allocation; see `fisher_bits`.
     """
-    wanted = set(parts)
+    wanted = set(check_parts(parts))
     chosen = {name: found for name, found in statistics.items() if found.part in wanted}
     sizes = np.array([found.elements for found in chosen.values()], dtype=np.float64)
     widths: dict[float, Format] = {}

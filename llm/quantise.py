@@ -14,9 +14,11 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from ..theory.fitting.weight_names import layer_of
 from ..theory.formats.format import Format
 from .format_codec import quantise_tensor
 from .models import LanguageModel, Part, WeightTensor, weight_tensors
+from .parts import check_parts
 from .restore import kept_weights
 
 __all__ = [
@@ -155,21 +157,13 @@ def assign_tensors(
     ValueError
         As `assign`.
     """
-    wanted = tuple(parts)
-    unknown = set(wanted) - {"embedding", "decoder", "head"}
-    if unknown:
-        raise ValueError(f"parts must be embedding, decoder or head, got {min(unknown)!r}")
+    wanted = check_parts(parts)
     chosen = [name for name, part in tensors if part in wanted]
     if not chosen:
         raise ValueError(f"the model has no weights in {', '.join(wanted)}")
-    layers = [layer for name in chosen if (layer := _layer(name)) is not None]
+    layers = [layer for name in chosen if (layer := layer_of(name)) is not None]
     outer = {min(layers), max(layers)} if layers and ends is not None else set()
-    return {name: ends if ends is not None and _layer(name) in outer else format for name in chosen}
-
-
-def _layer(name: str) -> int | None:
-    """Number of the layer a parameter belongs to, by the first number in its name."""
-    return next((int(piece) for piece in name.split(".") if piece.isdecimal()), None)
+    return {name: ends if ends is not None and layer_of(name) in outer else format for name in chosen}
 
 
 @contextmanager

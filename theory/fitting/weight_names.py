@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-__all__ = ["PARTS", "Part", "in_tower", "is_bias", "model_order", "part_of"]
+__all__ = ["PARTS", "Part", "in_tower", "is_bias", "layer_of", "model_order", "part_of"]
 
 Part = Literal["embedding", "decoder", "head"]
 
@@ -54,6 +54,11 @@ def part_of(name: str) -> Part:
 
 def _module(words: list[str]) -> str:
     return words[-2] if len(words) > 1 else ""
+
+
+def layer_of(name: str) -> int | None:
+    """Number of the layer that a tensor belongs to: the first number in its name; None where there is none."""
+    return next((int(word) for word in name.split(".") if word.isdecimal()), None)
 
 
 def in_tower(name: str) -> bool:
