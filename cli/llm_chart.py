@@ -20,6 +20,8 @@ _EDGE, _LEFT, _PLOT = 15, 72, 430
 _LINE, _STRIP = 17, 34
 # What theory is held to: divergences within a quarter where they are small, errors within 3%.
 _KL_OFF, _R_OFF = 0.25, 0.03
+# Share of a divergence from which the noise floor is drawn.
+_FLOOR_SHOWN = 0.1
 # The errors of a tensor over its prediction are on a linear axis unless they differ by more than this factor.
 _WIDE = 1.6
 
@@ -28,6 +30,7 @@ _KL_CAPTION = (
     f"quantised, with 95% intervals over sequences. On the line both agree, in the band they differ by at most "
     f"{_KL_OFF:.0%}; dots above it lose more than theory says."
 )
+_FLOOR_CAPTION = " The dashed line is the noise floor of the arithmetic, which is in every divergence."
 _R_CAPTION = (
     f"Every tensor in every format as a dot: its error R measured over R predicted from its law; bars mark medians. In "
     f"the band both differ by at most {_R_OFF:.0%}; dots on the right are harder to quantise than their law says."
@@ -41,6 +44,7 @@ def divergence_chart(formats: Rows) -> str:
         return ""
     values = [row[name] for row in shown for name in ("predicted_kl", "kl")]
     values += [end for row in shown for end in _ends(row)]
+    values += _floors(shown)
     bottom = _EDGE + max(_PLOT, _LINE * len(shown))
     x = Axis.around(values, _LEFT, _LEFT + _PLOT)
     y = Axis.around(values, bottom, _EDGE)
@@ -49,13 +53,26 @@ def divergence_chart(formats: Rows) -> str:
         f"{row['format']}: predicted {number(row['predicted_kl'], 3)}, measured {number(row['kl'], 3)}"
         for row in shown
     )
+    floor = "".join(_floor_line(x, y, value) for value in _floors(shown)[:1])
     content = (
-        f"{_diagonal_band(x, y)}{columns(x, _EDGE, bottom)}{rows(y, x.start, x.end)}"
+        f"{_diagonal_band(x, y)}{columns(x, _EDGE, bottom)}{rows(y, x.start, x.end)}{floor}"
         f'<path d="M{x.start} {y.start}L{x.end} {y.end}" stroke="{MUTED}"/>'
         f"{_labels(shown, x, y)}{''.join(_dot(row, x, y) for row in shown)}"
         f"{titles(x, y, 'KL predicted (nats per token)', 'KL measured (nats per token)', bottom)}"
     )
-    return picture(width, bottom + 50, f"KL measured against predicted. {words}", content, _KL_CAPTION)
+    caption = _KL_CAPTION + (_FLOOR_CAPTION if floor else "")
+    return picture(width, bottom + 50, f"KL measured against predicted. {words}", content, caption)
+
+
+def _floors(shown: Rows) -> list[float]:
+    """Noise floor of the rows whose divergence is near it; they have the same one."""
+    found = [(row["kl"], row.get("noise_floor") or 0.0) for row in shown]
+    return [floor for kl, floor in found if floor > _FLOOR_SHOWN * kl]
+
+
+def _floor_line(x: Axis, y: Axis, floor: float) -> str:
+    path = f"M{x.start} {y.place(floor)}H{x.end}"
+    return f'<path class="floor" d="{path}" stroke="{MUTED}" stroke-dasharray="5 4"/>'
 
 
 def _ends(row: dict[str, Any]) -> tuple[float, ...]:

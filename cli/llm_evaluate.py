@@ -40,7 +40,9 @@ _DESCRIPTION = """\
 Quantise the model's weights in place, format by format, and compare its predictions with those of the
 unquantised model, token by token over the whole vocabulary. Intervals (95%) come from the spread between
 sequences. Formats after the first are compared with it on the same sequences, which cancels most of that spread.
-The noise floor is the reference against itself, run one sequence at a time: no smaller divergence means anything."""
+The noise floor is what the arithmetic shows by itself: the divergence of the unquantised model from itself with one
+weight of twelve moved by its last bit, about what a format without errors would show. A divergence near it says
+little of the format."""
 
 # The interval that a hint on the number of sequences aims at, as a share of the divergence.
 _AIM = 0.05
@@ -68,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _evaluated(args: argparse.Namespace, formats: Mapping[str, Format]) -> dict[str, Any]:
     """Everything that was measured, as plain values."""
-    from bitlaw.llm.divergence import measure_divergence
+    from bitlaw.llm.noise_floor import is_near_floor, noise_floor
     from bitlaw.llm.reference import build_reference
 
     with steps() as step:
@@ -77,19 +79,22 @@ def _evaluated(args: argparse.Namespace, formats: Mapping[str, Format]) -> dict[
         reference = build_reference(
             model, opened.sequences, batch=args.batch, progress=partial(step, "reference")
         )
-        floor = measure_divergence(model, reference, batch=1, progress=partial(step, "noise floor"))
+        floor = noise_floor(model, reference, progress=partial(step, "noise floor"))
         rows, found = [], {}
         for name, assignment in assignments.items():
             row, found[name] = _one_format(model, assignment, reference, partial(step, name))
             rows.append({"format": name, "specification": str(formats[name])} | row)
-    first = next(iter(found))
+    first, least = next(iter(found)), float(floor.kl.mean())
     return {
         "model": args.model,
         "text": args.text,
         "sequences": len(opened.sequences),
         "length": opened.sequences.length,
         "reference_perplexity": floor.reference_perplexity,
-        "noise_floor": float(floor.kl.mean()),
+        "noise_floor": least,
+        "near_noise_floor": [
+            name for name, one in found.items() if is_near_floor(float(one.kl.mean()), least)
+        ],
         "formats": rows,
         "differences": [
             {"format": name, "than": first} | _estimate(found[name].less(found[first]), "kl")
@@ -170,6 +175,11 @@ def _blocks(record: dict[str, Any]) -> list[Block]:
             for one in record["differences"]
         ]
         blocks.append(Table(("KL", "difference", "95% interval"), told, left=("KL",)))
+    if record["near_noise_floor"]:
+        blocks.append(
+            f"near the noise floor of the arithmetic, which is in the divergence and no error of the format: "
+            f"{', '.join(record['near_noise_floor'])}"
+        )
     needed = record["sequences_for_5_percent"]
     if needed is not None and needed > record["sequences"]:
         name = record["formats"][0]["format"]

@@ -29,7 +29,9 @@ _READING = (
     "fitted to the weights. KL is the Kullback-Leibler divergence of the model's next-token distributions from "
     "the reference's, over the whole vocabulary; it is predicted as half the sum of Fisher information times squared "
     "change. The interval comes from the spread between sequences. Fisher information is itself estimated from as "
-    "many sequences, and the quadratic form holds for small divergences."
+    "many sequences, and the quadratic form holds for small divergences. The noise floor is the divergence that the "
+    "arithmetic shows by itself, when one weight of twelve moves by its last bit: it is in every divergence, and no "
+    "error of the format."
 )
 
 

@@ -159,16 +159,10 @@ def _errors(rows: Sequence[dict[str, Any]]) -> Table:
 
 
 def _divergences(rows: Sequence[dict[str, Any]]) -> Table:
-    columns = (
-        "format",
-        "KL predicted",
-        "KL",
-        "95% interval",
-        "KL / predicted",
-        "99% of tokens",
-        "perplexity",
-        "same top",
-    )
+    """With a column for the noise floor where divergences are small enough to be looked at beside it."""
+    columns = ["format", "KL predicted", "KL", "95% interval", "KL / predicted"]
+    floors = any(row.get("noise_floor") is not None for row in rows)
+    columns += ["noise floor"] if floors else []
     lines = [
         (
             row["format"],
@@ -176,12 +170,14 @@ def _divergences(rows: Sequence[dict[str, Any]]) -> Table:
             number(row["kl"], 3),
             f"{number(row['kl_lower'], 3)} to {number(row['kl_upper'], 3)}",
             _ratio(row["kl"], row["predicted_kl"]),
+            *([number(row["noise_floor"], 2)] if floors else []),
             number(row["kl_99"], 3),
             number(row["perplexity"], 5),
             f"{row['same_top']:.2%}",
         )
         for row in rows
     ]
+    columns += ["99% of tokens", "perplexity", "same top"]
     return Table(columns, lines, left=("format",), title="divergence of the predictions (nats per token)")
 
 
