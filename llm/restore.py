@@ -74,7 +74,6 @@ class Keeper:
         """
         if tensor.parameter.is_meta:
             raise ValueError(f"{tensor.name}: the weights are offloaded, so that they cannot be overwritten")
-        self._tensors[tensor.name] = tensor
         pieces = self._files.pieces(tensor)
         digest = self._files.digest_if_equal(pieces, tensor.parameter.detach()) if pieces else None
         if digest is not None:
@@ -82,6 +81,7 @@ class Keeper:
             self.on_file.add(tensor.name)
         else:
             self.copies[tensor.name] = tensor.parameter.detach().to("cpu", copy=True)
+        self._tensors[tensor.name] = tensor
 
     def restore(self) -> None:
         """Bring all tensors back.

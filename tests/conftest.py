@@ -14,6 +14,14 @@ settings.load_profile("bitlaw")
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs a GPU where torch finds none."""
+    if item.get_closest_marker("gpu") is not None:
+        torch = pytest.importorskip("torch")
+        if not torch.cuda.is_available():
+            pytest.skip("torch finds no GPU")
+
+
 def shared_path(relative: str) -> Path:
     """Path of material that lies beside the repository; skips the test where it is absent."""
     path = SHARED / relative

@@ -116,8 +116,6 @@ def test_bad_tensors_are_refused() -> None:
 @pytest.mark.gpu
 @pytest.mark.parametrize("spec", SPECS)
 def test_the_gpu_gives_the_same_bits(spec: str) -> None:
-    if not torch.cuda.is_available():
-        pytest.skip("no CUDA device")
     x = tensor((33, 200), torch.bfloat16, 3, 1.0)
     format = parse_format(spec)
     assert torch.equal(quantise_tensor(format, x.cuda()).restored.cpu(), quantise_tensor(format, x).restored)
