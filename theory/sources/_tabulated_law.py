@@ -15,14 +15,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
+from .._compiled import kernel
 from .._typing import FloatArray
 from ._block_law import BlockAtoms, BlockLaw
 from .panels import moments_over
 
-__all__ = ["DensityTable", "TabulatedLaw", "chebyshev"]
+__all__ = ["DensityTable", "TabulatedLaw", "chebyshev", "polynomials_at"]
 
 Densities = Callable[[FloatArray], FloatArray]  # (n,) places to (2, n): plain and weighted
 
@@ -54,7 +56,7 @@ class DensityTable:
 
     def __init__(self, densities: Densities, edges: FloatArray) -> None:
         self.edges, coefficients = _tabulate(densities, edges)
-        self._plain, self._weighted = np.ascontiguousarray(coefficients.transpose(1, 2, 0))
+        self._plain, self._weighted = np.ascontiguousarray(coefficients.transpose(1, 0, 2))
 
     def plain(self, u: FloatArray) -> FloatArray:
         return self._value(self._plain, u)
@@ -63,16 +65,27 @@ class DensityTable:
         return self._value(self._weighted, u)
 
     def _value(self, coefficients: FloatArray, u: FloatArray) -> FloatArray:
-        edges = self.edges
-        at = np.clip(np.searchsorted(edges, u, side="right") - 1, 0, edges.size - 2)
-        start = edges[at]
-        x = (u - start) / (edges[at + 1] - start)
-        x = 4.0 * np.clip(x, 0.0, 1.0) - 2.0  # twice the coordinate in (-1, 1): Clenshaw's recurrence
-        later, last = coefficients[-1][at], np.zeros_like(x)
-        for row in coefficients[-2:0:-1]:
-            later, last = row[at] + x * later - last, later
-        out = coefficients[0][at] + 0.5 * x * later - last
-        return np.where((u >= edges[0]) & (u <= edges[-1]), np.maximum(out, 0.0), 0.0)
+        out = np.empty(u.shape)
+        polynomials_at(self.edges, coefficients, np.ascontiguousarray(u).reshape(-1), out.reshape(-1))
+        return out
+
+
+@kernel
+def polynomials_at(edges: Any, coefficients: Any, places: Any, out: Any) -> None:
+    """Value at each place of its panel's Chebyshev polynomial, at least 0; 0 outside the panels."""
+    panels, points = coefficients.shape
+    for i in range(places.size):
+        u = places[i]
+        if not edges[0] <= u <= edges[-1]:
+            out[i] = 0.0
+            continue
+        at = min(np.searchsorted(edges, u, side="right"), panels) - 1
+        x = (u - edges[at]) / (edges[at + 1] - edges[at])
+        x = 4.0 * min(max(x, 0.0), 1.0) - 2.0  # twice the coordinate in (-1, 1): Clenshaw's recurrence
+        later, last = coefficients[at, points - 1], 0.0
+        for k in range(points - 2, 0, -1):
+            later, last = coefficients[at, k] + x * later - last, later
+        out[i] = max(coefficients[at, 0] + 0.5 * x * later - last, 0.0)
 
 
 @dataclass
