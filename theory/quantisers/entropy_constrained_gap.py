@@ -8,6 +8,7 @@ few thresholds and analytic gradients, and polished by Newton's method on the La
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -98,9 +99,15 @@ def _solve(source: Source, start: FloatArray, fold: Fold, rate: float) -> tuple[
         return None
     factor = 1 if fold == "full" else 2
 
-    def cells_of(t: FloatArray) -> Cells:
-        ordered = np.sort(np.nan_to_num(t))  # the search may leave the numbers, or the half
+    @lru_cache(maxsize=4)  # the search asks for distortion, entropy and both slopes at one place
+    def cells_at(places: bytes) -> Cells:
+        ordered = np.sort(
+            np.nan_to_num(np.frombuffer(places))
+        )  # the search may leave the numbers, or the half
         return make_cells(source, ordered if fold == "full" else np.maximum(ordered, 0.0), fold)
+
+    def cells_of(t: FloatArray) -> Cells:
+        return cells_at(t.tobytes())
 
     def distortion_slope(t: FloatArray) -> FloatArray:
         cells = cells_of(t)
