@@ -5,17 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bitlaw.theory.formats import Format, parse_format
 
 from .errors import UsageError
-from .llm_faults import faults_of
-from .llm_headers import PARTS, read_model_plan
-from .llm_plan import Plan, Work, check_inputs, check_plans
-from .output import json_text, show
+from .llm_faults import faults_of_tensors
+from .llm_headers import read_model_plan
+from .llm_plan import Plan, Work, check_inputs, show_plan
 
 __all__ = ["check_allocation", "plan_allocation", "read_allocation"]
 
@@ -91,11 +89,9 @@ def plan_allocation(args: argparse.Namespace, allocation: Mapping[str, Format], 
     check_inputs(args.device, None, model=args.model)
     model = read_model_plan(args.model, args.dtype)
     check_allocation(allocation, {name: part for name, (part, _) in model.weights.items()}, args.allocation)
-    faults = []
-    for format in dict.fromkeys(allocation.values()):
-        members = {n: told for n, told in model.weights.items() if allocation.get(n) == format}
-        faults += faults_of(replace(model, weights=members), {str(format): format}, PARTS)
-    plan = Plan(model, work, faults)
-    show([json_text(plan.record()).rstrip("\n")] if args.json else plan.blocks())
-    check_plans([plan])
+    formats: dict[Format, set[str]] = {}
+    for name, format in allocation.items():
+        formats.setdefault(format, set()).add(name)
+    faults = faults_of_tensors(model, [(str(format), format, names) for format, names in formats.items()])
+    show_plan(Plan(model, work, faults), args.json)
     return 0

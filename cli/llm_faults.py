@@ -1,22 +1,17 @@
-"""What of a model formats do not fit: rows that do not divide, tensors not to be stored, budgets that none meets."""
+"""What of a model formats do not fit: rows that do not divide, tensors not to be stored."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from bitlaw.theory.formats import Format, encode, storage
+from bitlaw.theory.formats import Format, encode
 
-from .errors import UsageError
 from .llm_headers import ModelPlan
 
-__all__ = ["Fault", "check_budget", "faults_of"]
-
-# A budget may miss the least number of bits by what sums of floats round.
-_ROUNDING = 1e-9
+__all__ = ["Fault", "faults_of", "faults_of_tensors"]
 
 
 class Fault(NamedTuple):
@@ -47,12 +42,16 @@ def faults_of(
     """
     outer = model.outer_layers(parts) if ends else set()
     inner = {name for name, (part, _) in model.weights.items() if part in parts} - outer
-    found = [_faults(model, name, format, inner) for name, format in formats.items()]
-    found += [_faults(model, name, format, outer) for name, format in (ends or {}).items()]
-    return [fault for faults in found for fault in faults]
+    chosen = [(name, format, inner) for name, format in formats.items()]
+    return faults_of_tensors(model, chosen + [(name, format, outer) for name, format in (ends or {}).items()])
 
 
-def _faults(model: ModelPlan, name: str, format: Format, members: set[str]) -> list[Fault]:
+def faults_of_tensors(model: ModelPlan, chosen: Iterable[tuple[str, Format, Collection[str]]]) -> list[Fault]:
+    """The same for formats, with their names, and the tensors that they are for."""
+    return [fault for name, format, members in chosen for fault in _faults(model, name, format, members)]
+
+
+def _faults(model: ModelPlan, name: str, format: Format, members: Collection[str]) -> list[Fault]:
     widths: dict[int, list[str]] = {}
     for tensor, (_, shape) in model.weights.items():
         if tensor in members:
@@ -76,22 +75,3 @@ def _reason(format: Format, width: int) -> tuple[str, bool]:
     if isinstance(block, int) and width % block:
         return f"rows of {width}: the last block has {width % block} of {block}", False
     return "", False
-
-
-def check_budget(model: ModelPlan, formats: Iterable[Format], parts: Sequence[str], budget: float) -> None:
-    """Raise UsageError where the cheapest format of every tensor takes more bits than a budget for each weight."""
-    candidates = list(formats)
-    shapes = [shape for part, shape in model.weights.values() if part in parts]
-    least = {shape: min(_fixed_bits(format, shape) for format in candidates) for shape in set(shapes)}
-    needed = sum(least[shape] for shape in shapes) / max(sum(map(math.prod, shapes)), 1)
-    if budget < needed * (1 - _ROUNDING):
-        raise UsageError(
-            f"--bits {budget:g}: the budget must be at least {needed:.6g} bits for each weight with these formats"
-        )
-
-
-def _fixed_bits(format: Format, shape: tuple[int, ...]) -> int:
-    """Bits that are known before the weights are seen: those of an entropy code, and of outliers, are not."""
-    found = storage(format, shape)
-    codes = 0 if format.code == "entropy" else found.codes
-    return codes + found.scales + found.zeros + found.groups + found.codebook

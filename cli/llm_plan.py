@@ -12,11 +12,11 @@ from typing import Any, Literal
 from bitlaw.theory.formats import Format, parse_format
 
 from .errors import UsageError
-from .llm_faults import Fault, check_budget, faults_of
+from .llm_faults import Fault, faults_of
 from .llm_headers import PARTS, ModelPlan, model_folder, read_model_plan
 from .output import Block, Table, json_text, number, show
 
-__all__ = ["Plan", "Work", "check_inputs", "check_plans", "dry_run", "make_plan"]
+__all__ = ["Plan", "Work", "check_inputs", "check_plans", "dry_run", "make_plan", "show_plan"]
 
 
 @dataclass(frozen=True)
@@ -130,8 +130,7 @@ def dry_run(
     Parameters
     ----------
     args : argparse.Namespace
-        With `model`, `dtype`, `device`, `json`; with `text` and `length`, `ends`, and `bits` (a budget) where the
-        task has them.
+        With `model`, `dtype`, `device`, `json`; with `text` and `length`, and `ends`, where the task has them.
     work : Work
     formats : mapping of str to Format, optional
         For the tensors of the parts.
@@ -140,8 +139,7 @@ def dry_run(
     Raises
     ------
     UsageError, ValueError
-        If the task would refuse its device, its model or its text, a tensor cannot be stored, or no format meets
-        the budget.
+        If the task would refuse its device, its model or its text, or a tensor cannot be stored.
     """
     # A task that reads nothing but weights takes folders that transformers knows nothing of.
     model = None if work.streams and not work.writes else args.model
@@ -150,11 +148,14 @@ def dry_run(
     if asked:
         ends = {asked: parse_format(asked)}
     plan = make_plan(args.model, args.dtype, work, formats or {}, parts, ends)
-    show([json_text(plan.record()).rstrip("\n")] if args.json else plan.blocks())
-    check_plans([plan])
-    if (bits := getattr(args, "bits", None)) is not None:
-        check_budget(plan.model, (formats or {}).values(), parts, bits)
+    show_plan(plan, args.json)
     return 0
+
+
+def show_plan(plan: Plan, as_json: bool) -> None:
+    """Print a plan; refuse formats that cannot store a tensor."""
+    show([json_text(plan.record()).rstrip("\n")] if as_json else plan.blocks())
+    check_plans([plan])
 
 
 def make_plan(

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from .arguments import subparser
 from .errors import UsageError
-from .llm_faults import check_budget, faults_of
+from .llm_budget import Budget, check_budget
+from .llm_constraints import Constraints
+from .llm_faults import faults_of
 from .llm_headers import read_model_plan
 from .llm_options import needs_llm
 from .llm_plan import Plan, Work, check_inputs, check_plans
@@ -114,7 +116,9 @@ def plan_study(study: Study, as_json: bool) -> int:
     check_plans(plans)
     for plan, one in product(plans, study.allocations):
         if one.bits is not None:
-            check_budget(plan.model, study.formats.values(), one.parts, one.bits)
+            names = tuple(name for name, (part, _) in plan.model.weights.items() if part in one.parts)
+            budget = Budget(f"allocation {one.name!r}, bits = {one.bits:g}", one.bits)
+            check_budget(plan.model, study.formats.values(), budget, Constraints(names))
     return 0
 
 

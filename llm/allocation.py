@@ -10,14 +10,13 @@ budget is always computed beside it, and what both do has to be measured (`compa
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from ..theory import Format, allocate
 from ..theory._typing import FloatArray
+from ..theory.fitting.fused_weights import fused_groups
 from ..theory.limits import Allocation, ComponentTable
 from .audit import fisher_rows
 from .fisher import Fisher
@@ -31,40 +30,6 @@ __all__ = ["allocate_formats", "fused_groups"]
 
 # Sums of bits of a thousand tensors err by less than this part of them.
 _ROUNDING = 1e-12
-# Projections that inference engines merge into one matrix, in the names that transformers gives them.
-_FUSED = (
-    (re.compile(r"(.*)\b[qkv]_proj\.weight"), "qkv"),
-    (re.compile(r"(.*)\b(?:gate|up)_proj\.weight"), "gate_up"),
-    (re.compile(r"(.*\bexperts\.\d+\.)w[13]\.weight"), "gate_up"),
-)
-
-
-def fused_groups(names: Iterable[str]) -> dict[str, str]:
-    """Tensors that are merged when a model is served, so that they must share a format.
-
-    Parameters
-    ----------
-    names : iterable of str
-        Of weight tensors.
-
-    Returns
-    -------
-    dict of str to str
-        Label of the group by name, for q, k and v and for gate and up projections; tensors without a partner
-        are left out.
-
-    Examples
-    --------
-    >>> fused_groups(["a.q_proj.weight", "a.k_proj.weight", "a.o_proj.weight"])
-    {'a.q_proj.weight': 'a.qkv', 'a.k_proj.weight': 'a.qkv'}
-    """
-    found = {}
-    for name in names:
-        for pattern, label in _FUSED:
-            if (match := pattern.fullmatch(name)) is not None:
-                found[name] = match[1] + label
-    members = Counter(found.values())
-    return {name: label for name, label in found.items() if members[label] > 1}
 
 
 def allocate_formats(

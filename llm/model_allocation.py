@@ -126,7 +126,11 @@ class ModelAllocation:
         """The allocation beside its control, in words."""
         words = [
             f"{self.bits_per_element:.4f} bits per element of {self.budget:.4f} allowed: predicted KL {self.kl:.4g} "
-            + ("(optimal)." if self.gap <= _EQUAL * self.kl else f"(at most {self.gap:.2g} above the least).")
+            + (
+                "(duality gap 0: optimal)."
+                if self.gap <= _EQUAL * self.kl
+                else f"(duality gap {self.gap:.2g}: no choice is better by more)."
+            )
         ]
         control = self.uniform
         if control is None:
@@ -146,22 +150,31 @@ class ModelAllocation:
         return " ".join(words)
 
 
-def compare_measured(allocated: Divergence, uniform: Divergence, confidence: float = 0.95) -> str:
+def compare_measured(
+    allocated: Divergence, other: Divergence, confidence: float = 0.95, *, name: str = "uniform"
+) -> str:
     """Say which of two measurements on the same sequences is better, with the interval of the difference.
+
+    Parameters
+    ----------
+    allocated, other : Divergence
+    confidence : float
+    name : str
+        Of the other side.
 
     Raises
     ------
     ValueError
         If they were not measured on the same sequences.
     """
-    difference = allocated.less(uniform, confidence)
+    difference = allocated.less(other, confidence)
     if difference.upper < 0:
         verdict = "the allocation is better"
     elif difference.lower > 0:
-        verdict = "uniform is better"
+        verdict = f"{name} is better"
     else:
         verdict = "no difference beyond the interval"
     return (
-        f"measured KL {allocated.kl.mean():.4g} allocated, {uniform.kl.mean():.4g} uniform: {verdict} "
+        f"measured KL {allocated.kl.mean():.4g} allocated, {other.kl.mean():.4g} {name}: {verdict} "
         f"(difference {difference}, {confidence:.0%})"
     )

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shlex
 import sys
 
 import pytest
@@ -36,7 +37,7 @@ def test_every_task_has_help_with_examples_that_parse(bitlaw, task):
     assert "--json" in outcome.out
     assert "--dry-run" in outcome.out
     assert max(map(len, outcome.out.splitlines())) <= 120
-    lines = [line.split()[1:] for line in outcome.out.splitlines() if line.startswith("  bitlaw llm")]
+    lines = [shlex.split(line)[1:] for line in outcome.out.splitlines() if line.startswith("  bitlaw llm")]
     assert lines
     for line in lines:
         assert build_parser(["llm"]).parse_args(line).task == task

@@ -137,6 +137,7 @@ def test_a_study_is_planned_with_what_it_would_refuse(bitlaw, folder, workspace)
     assert plan(f'formats = ["{INT4}"]\n[text]\nlength = 24\n').code == 0
     refused(plan(f'formats = ["{WIDE}"]\n'), "64 does not divide 32", planned=True)
     refused(plan(f'formats = ["{INT4}"]\n[text]\nsource = "no.txt"\n'), "no.txt: there is no such file")
-    refused(plan(f'formats = ["{INT4}"]\n[[allocation]]\nbits = 2.0\n'), "--bits 2: the budget", planned=True)
+    told = "allocation 'decoder at 2 bits', bits = 2: the budget must be at least"
+    refused(plan(f'formats = ["{INT4}"]\n[[allocation]]\nbits = 2.0\n'), told, planned=True)
     refused(plan(f'formats = ["{INT4}"]\n[[allocation]]\nends = "{WIDE}"\n'), "64 does not", planned=True)
     refused(plan(f'formats = ["{INT4}"]\n[run]\ndevice = "tpu"\n'), "device must be 'auto'")
