@@ -226,5 +226,6 @@ def _ends(model: nn.Module) -> tuple[set[int], int]:
             module = getattr(model, getter, lambda: None)()
         except NotImplementedError:
             module = None
-        found.append(id(module.weight) if isinstance(getattr(module, "weight", None), nn.Parameter) else -1)
+        weight = getattr(module, "weight", None)
+        found.append(id(weight) if isinstance(weight, nn.Parameter) else -1)
     return looked_up | {found[0]}, found[1]

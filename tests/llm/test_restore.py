@@ -187,6 +187,24 @@ def test_an_error_inside_brings_the_weights_back(folder: Path) -> None:
     assert all(torch.equal(value, before[name]) for name, value in bits(model.model).items())
 
 
+def test_a_copy_that_fails_is_told_and_the_others_come_back(
+    tiny: LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = LanguageModel("bare", copy.deepcopy(tiny.model), tiny.tokenizer)
+    before = bits(model.model)
+    first, second, *_ = weight_tensors(model.model)
+    with pytest.raises(MemoryError, match="no room"), kept_weights(model) as keeper:
+        keeper.keep(first)
+        first.parameter.data.fill_(7.0)
+
+        def full(*_: object, **__: object) -> None:
+            raise MemoryError("no room")
+
+        monkeypatch.setattr(torch.Tensor, "to", full)
+        keeper.keep(second)
+    assert all(torch.equal(value, before[name]) for name, value in bits(model.model).items())
+
+
 def test_disturbed_tensors_come_back(folder: Path, sequences: Sequences) -> None:
     model = load_model(folder, device="cpu")
     before = bits(model.model)
