@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy import special
+import scipy
 
 from ..sources import GeneralisedNormal, Source
 from .family import Estimate, Family
@@ -58,8 +58,8 @@ class GeneralisedNormalFamily(Family):
             power, power_log = power_means(beta)
             u = log_scale(beta, power)
             term = (power_log / power - u) / beta
-            value = log_beta - float(special.gammaln(1 / beta)) - u - 1 / beta
-            return value, beta * (1 / beta + float(special.psi(1 / beta)) / beta**2 - term)
+            value = log_beta - float(scipy.special.gammaln(1 / beta)) - u - 1 / beta
+            return value, beta * (1 / beta + float(scipy.special.psi(1 / beta)) / beta**2 - term)
 
         beta, bound = self.shape_and_bound(highest_peak(profile, self.grid(_GRID)))
         ratio = math.exp((math.lgamma(3 / beta) - math.lgamma(1 / beta)) / 2)

@@ -18,7 +18,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from scipy import special
+import scipy
 
 from .._typing import FloatArray
 from .family import Estimate, Family
@@ -73,7 +73,7 @@ def _around(std: float, log_error: float) -> Interval:
 
 def _margin(error: float) -> float:
     """Half the width of an interval."""
-    margin = float(special.ndtri((1 + CONFIDENCE) / 2)) * error
+    margin = float(scipy.special.ndtri((1 + CONFIDENCE) / 2)) * error
     return margin if margin < _WIDEST else math.inf
 
 

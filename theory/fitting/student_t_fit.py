@@ -22,7 +22,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy import special
+import scipy
 
 from ..sources import Source, StudentT
 from .family import Estimate, Family
@@ -68,8 +68,8 @@ class StudentTFamily(Family):
             df = 1 / inverse
             log_scale = log_scale_at(df)
             spread = sample.mean_of(np.log1p(squares * math.exp(-2 * log_scale) / df))
-            peak = -float(special.betaln(df / 2, 0.5)) - 0.5 * math.log(df)
-            slope = 0.5 * (float(special.psi((df + 1) / 2) - special.psi(df / 2)) - spread)
+            peak = -float(scipy.special.betaln(df / 2, 0.5)) - 0.5 * math.log(df)
+            slope = 0.5 * (float(scipy.special.psi((df + 1) / 2) - scipy.special.psi(df / 2)) - spread)
             return peak - log_scale - (df + 1) / 2 * spread, -df * df * slope
 
         df, bound = self.shape_and_bound(highest_peak(profile, self.grid(_GRID)))

@@ -16,8 +16,8 @@ from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import special
 
 from .._arguments import check_choice
 from .._arrays import as_real, finite, raise_not_finite
@@ -246,7 +246,7 @@ def parse_rotation(text: str) -> Rotation:
 def _orthogonal(size: int, seed: int) -> FloatArray:
     """Haar rotation: the orthogonal factor of a Gaussian matrix, the signs of the other's diagonal moved."""
     words = np.random.PCG64(seed).random_raw(size * size)
-    gaussian = special.ndtri(((words >> np.uint64(11)) + 0.5) * 2.0**-53).reshape(size, size)
+    gaussian = scipy.special.ndtri(((words >> np.uint64(11)) + 0.5) * 2.0**-53).reshape(size, size)
     q, r = np.linalg.qr(gaussian)
     q *= np.where(np.diag(r) < 0, -1.0, 1.0)  # else LAPACK's signs would show: Stewart (1980)
     q.flags.writeable = False

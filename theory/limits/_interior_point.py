@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from scipy import linalg
+import scipy
 
 from .._typing import FloatArray, IntArray
 from ._banded import banded_cholesky, solve_banded
@@ -107,8 +107,8 @@ class DenseLikelihood:
         scaled = self.kernel * (np.sqrt(self.weights) / mixture)[:, None]
         hessian = scaled.T @ scaled
         np.fill_diagonal(hessian, hessian.diagonal() * (1 + _RIDGE) + diagonal)
-        factor = linalg.cho_factor(hessian, overwrite_a=True, check_finite=False)
-        return lambda right: linalg.cho_solve(factor, right, check_finite=False)
+        factor = scipy.linalg.cho_factor(hessian, overwrite_a=True, check_finite=False)
+        return lambda right: scipy.linalg.cho_solve(factor, right, check_finite=False)
 
 
 @dataclass(frozen=True)

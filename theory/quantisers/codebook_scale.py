@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy import optimize
+import scipy
 
 from .._typing import FloatArray
 from ..sources import Empirical, Source
@@ -101,7 +101,7 @@ def _stationary(source: Source, points: FloatArray, low: float, middle: float, h
     if not _derivative(source, points, low) > 0 > _derivative(source, points, high):
         if source.discrete or one_measure(source):
             return middle
-        within = optimize.minimize_scalar(  # kinks, where an atom changes its cell
+        within = scipy.optimize.minimize_scalar(  # kinks, where an atom changes its cell
             lambda s: _distortion(source, points * s),
             bounds=(low, high),
             method="bounded",
@@ -109,7 +109,7 @@ def _stationary(source: Source, points: FloatArray, low: float, middle: float, h
         )
         return float(within.x)
     return float(
-        optimize.brentq(lambda s: _derivative(source, points, s), low, high, xtol=1e-300, rtol=9e-16)
+        scipy.optimize.brentq(lambda s: _derivative(source, points, s), low, high, xtol=1e-300, rtol=9e-16)
     )
 
 

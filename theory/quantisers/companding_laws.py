@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy import optimize
+import scipy
 
 from .._arguments import check_levels, check_positive
 from .._typing import FloatArray
@@ -141,5 +141,7 @@ def _best_peak(source: Source, codepoints: FloatArray, thresholds: FloatArray) -
     scan = np.log(spread_of(source)) + np.linspace(np.log(_PEAKS[0]), np.log(_PEAKS[1]), 40)
     best = int(np.argmin([distortion(point) for point in scan]))
     bounds = (scan[max(best - 1, 0)], scan[min(best + 1, len(scan) - 1)])
-    found = optimize.minimize_scalar(distortion, bounds=bounds, method="bounded", options={"xatol": 1e-9})
+    found = scipy.optimize.minimize_scalar(
+        distortion, bounds=bounds, method="bounded", options={"xatol": 1e-9}
+    )
     return float(np.exp(found.x))

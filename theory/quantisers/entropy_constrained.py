@@ -22,7 +22,7 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from scipy import optimize
+import scipy
 
 from .._arguments import check_choice, check_positive
 from .._typing import FloatArray
@@ -177,7 +177,7 @@ def _point_of_rate(source: Source, rate: float) -> Point:
 
     _check_reach(source, rate)
     low, high = _bracket(source, rate, points)
-    optimize.brentq(excess, low, high, xtol=1e-14, rtol=9e-16, maxiter=100, disp=False)
+    scipy.optimize.brentq(excess, low, high, xtol=1e-14, rtol=9e-16, maxiter=100, disp=False)
     point = min(points.values(), key=lambda point: point.missed(rate))
     if point.missed(rate) >= _RATE_MISSED and not one_measure(source):  # a jump between two branches
         branches = [_on_branch(source, rate, points[end], end) for end in (low, high)]
@@ -244,7 +244,7 @@ def _on_branch(source: Source, rate: float, end: Point, log_slope: float) -> Poi
         beyond, width = beyond + sign * width, width * 2
     if sign * excess(beyond) <= 0:
         low, high = min(log_slope, beyond), max(log_slope, beyond)
-        optimize.brentq(excess, low, high, xtol=1e-14, rtol=9e-16, maxiter=100, disp=False)
+        scipy.optimize.brentq(excess, low, high, xtol=1e-14, rtol=9e-16, maxiter=100, disp=False)
     return min(points.values(), key=lambda point: point.missed(rate))
 
 
@@ -272,7 +272,9 @@ def _uniform_by_rate(source: Source, rate: float, variant: str) -> ScalarQuantis
         step = step_of_entropy(source, rate, "mid-tread", zone)
         return evaluate(_on_grid(source, step, zone, variant), source).distortion
 
-    found = optimize.minimize_scalar(distortion, bounds=_LOG_ZONES, method="bounded", options={"xatol": 1e-7})
+    found = scipy.optimize.minimize_scalar(
+        distortion, bounds=_LOG_ZONES, method="bounded", options={"xatol": 1e-7}
+    )
     zone = float(np.exp(found.x))
     return _on_grid(source, step_of_entropy(source, rate, "mid-tread", zone), zone, variant)
 
@@ -284,7 +286,7 @@ def _uniform_by_slope(source: Source, slope: float, variant: str) -> ScalarQuant
         return result.distortion + slope * result.entropy
 
     first = np.array([0.5 * np.log(6 * slope / (_LN2 * _mean_ratio(source))), 0.0])  # the high-rate step
-    found = optimize.minimize(
+    found = scipy.optimize.minimize(
         cost, first, method="Nelder-Mead", options={"xatol": 1e-7, "fatol": 1e-15 * source.std**2}
     )
     zone = float(np.exp(found.x[1])) if variant == "dead_zone" else 1.0

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from scipy import optimize
+import scipy
 
 from .._typing import FloatArray
 from ..sources import Source
@@ -91,7 +91,7 @@ def _moved(
         far *= 2
     if excess(far) > 0:
         return thresholds
-    return np.asarray(thresholds + float(optimize.brentq(excess, 0.0, far)) * direction)
+    return np.asarray(thresholds + float(scipy.optimize.brentq(excess, 0.0, far)) * direction)
 
 
 def _solve(source: Source, start: FloatArray, fold: Fold, rate: float) -> tuple[Cells, float, float] | None:
@@ -118,7 +118,7 @@ def _solve(source: Source, start: FloatArray, fold: Fold, rate: float) -> tuple[
         return factor * cells.density * (conditions_of(cells, 1.0) - conditions_of(cells, 0.0))
 
     at_rate: Any = {"type": "eq", "fun": lambda t: cells_of(t).entropy - rate, "jac": entropy_slope}
-    minimise: Any = optimize.minimize  # its stubs have no overload for this call
+    minimise: Any = scipy.optimize.minimize  # its stubs have no overload for this call
     with np.errstate(all="ignore"):
         found = minimise(
             lambda t: cells_of(t).distortion,

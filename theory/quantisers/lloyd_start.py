@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
+import scipy
 
 from .._typing import ArrayLike, FloatArray, IntArray
 from ..sources import Source
@@ -115,7 +115,7 @@ def spread_codepoints(source: Source, levels: int, anchors: Mapping[int, float])
 
 def _shares_below(quantile: Callable[[ArrayLike], FloatArray], values: FloatArray) -> FloatArray:
     """Invert a quantile function, as exactly as a start needs: linearly between values of it."""
-    shares = special.expit(np.linspace(-_LOGIT, _LOGIT, _TABLE))
+    shares = scipy.special.expit(np.linspace(-_LOGIT, _LOGIT, _TABLE))
     return np.interp(values, quantile(shares), shares, left=0.0, right=1.0)
 
 

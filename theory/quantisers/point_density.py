@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
-from scipy import special
+import scipy
 
 from .._arguments import check_positive
 from .._typing import ArrayLike, FloatArray
@@ -108,7 +108,7 @@ def _student_t(df: float, std: float, power: float) -> Quantile:
         q = np.asarray(q, dtype=np.float64)
         lower = np.minimum(q, 1 - q)
         # stdtrit is poor for small df and small q: invert the incomplete beta function of the tail instead.
-        w = special.betaincinv(tilted / 2, 0.5, np.clip(2 * lower, 0.0, 1.0))
+        w = scipy.special.betaincinv(tilted / 2, 0.5, np.clip(2 * lower, 0.0, 1.0))
         with np.errstate(divide="ignore", over="ignore"):
             size = np.sqrt(tilted * (1 - w) / w)
         return np.asarray(np.sign(q - 0.5) * scale * size)
@@ -122,7 +122,7 @@ def _logistic(std: float, power: float) -> Quantile:
 
     def quantile(q: ArrayLike) -> FloatArray:
         q = np.asarray(q, dtype=np.float64)
-        u = special.betaincinv(power, power, np.minimum(q, 1 - q))
+        u = scipy.special.betaincinv(power, power, np.minimum(q, 1 - q))
         with np.errstate(divide="ignore"):
             return np.asarray(np.sign(0.5 - q) * scale * (np.log(u) - np.log1p(-u)))
 

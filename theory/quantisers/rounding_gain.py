@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize
+import scipy
 
 from .._arguments import check_positive
 from ..sources import Source
@@ -151,7 +151,7 @@ def _slope(design: ScalarQuantiser, distortion: float) -> float:
 
 def _best_grid(source: Source, step: float, slope: float) -> _Grid:
     """Grid of least cost at a slope."""
-    search = optimize.minimize_scalar(
+    search = scipy.optimize.minimize_scalar(
         lambda part: _settled(source, part * step, slope).cost,
         bounds=_PARTS,
         method="bounded",

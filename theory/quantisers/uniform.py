@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from scipy import optimize
+import scipy
 
 from .._arguments import MAX_LEVELS, check_choice, check_levels, check_positive
 from .._typing import FloatArray
@@ -149,14 +149,14 @@ def _best_step(source: Source, places: FloatArray) -> tuple[float, int]:
 def _refined_step(source: Source, places: FloatArray, left: float, right: float) -> tuple[float, int]:
     """Best step between two, and how many were looked at."""
     if source.discrete or not _slope(source, places, left) < 0 < _slope(source, places, right):
-        found = optimize.minimize_scalar(
+        found = scipy.optimize.minimize_scalar(
             lambda step: _distortion(source, places, step),
             bounds=(left, right),
             method="bounded",
             options={"xatol": 1e-12 * right},
         )
         return float(found.x), int(found.nfev)
-    step, report = optimize.brentq(
+    step, report = scipy.optimize.brentq(
         lambda step: _slope(source, places, step), left, right, xtol=1e-300, rtol=9e-16, full_output=True
     )
     return float(step), int(report.iterations)
@@ -202,7 +202,7 @@ def step_of_entropy(source: Source, rate: float, kind: Kind, zone: float = 1.0) 
         high, width = high + width, width * 1.5
     if not excess(low) > 0 > excess(high):
         raise ValueError(f"rate {rate:g} is beyond the reach of a {kind} uniform quantiser of {source!r}")
-    return float(np.exp(optimize.brentq(excess, low, high, xtol=1e-15, rtol=9e-16)))
+    return float(np.exp(scipy.optimize.brentq(excess, low, high, xtol=1e-15, rtol=9e-16)))
 
 
 def entropy_scale(source: Source) -> float:

@@ -8,7 +8,7 @@ the lower hull of the operating points.
 from __future__ import annotations
 
 import numpy as np
-from scipy import optimize
+import scipy
 
 from .._typing import FloatArray
 from ..sources import Uniform
@@ -42,7 +42,9 @@ def _wide_probability(cells: int, rate: float) -> float:
     low, high = 1 / cells, 1 / (cells - 1)
     if _entropy(cells, low) <= rate:
         return low
-    return float(optimize.brentq(lambda p: _entropy(cells, p) - rate, low, high, xtol=1e-17, rtol=9e-16))
+    return float(
+        scipy.optimize.brentq(lambda p: _entropy(cells, p) - rate, low, high, xtol=1e-17, rtol=9e-16)
+    )
 
 
 def _slope(width: float, wide: float, narrow: float) -> float:

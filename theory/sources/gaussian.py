@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
+import scipy
 
 from .._typing import FloatArray
 from .scale_family import ScaleFamily
@@ -66,10 +66,10 @@ class Normal(ScaleFamily):
         return np.asarray(_LOG_PEAK - 0.5 * z * z)
 
     def _upper(self, z: FloatArray) -> FloatArray:
-        return np.asarray(special.ndtr(-z))
+        return np.asarray(scipy.special.ndtr(-z))
 
     def _upper_quantile(self, q: FloatArray) -> FloatArray:
-        return np.asarray(-special.ndtri(q))
+        return np.asarray(-scipy.special.ndtri(q))
 
     def _smooth_width(self, z: FloatArray) -> FloatArray:
         return 8.0 / (1.0 + z / 5.0)  # the density falls by e^-32 at 0, e^-35 far out; measured limit

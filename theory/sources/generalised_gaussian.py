@@ -18,7 +18,7 @@ from decimal import Decimal, localcontext
 from functools import cached_property
 
 import numpy as np
-from scipy import special
+import scipy
 
 from .._arguments import check_positive
 from .._typing import FloatArray
@@ -121,11 +121,13 @@ class GeneralisedNormal(ScaleFamily):
     def _upper(self, z: FloatArray) -> FloatArray:
         y = self._rate * z**self.beta
         middle = 0.5 - self._peak * z * (1.0 - y / (self.beta + 1.0))  # y may underflow long before z does
-        return np.where(y < _FLAT, middle, 0.5 * special.gammaincc(1.0 / self.beta, y))
+        return np.where(y < _FLAT, middle, 0.5 * scipy.special.gammaincc(1.0 / self.beta, y))
 
     def _upper_quantile(self, q: FloatArray) -> FloatArray:
         order, inner = 1.0 / self.beta, 1.0 - 2.0 * q
-        y = np.where(q > 0.25, special.gammaincinv(order, inner), special.gammainccinv(order, 2.0 * q))
+        y = np.where(
+            q > 0.25, scipy.special.gammaincinv(order, inner), scipy.special.gammainccinv(order, 2.0 * q)
+        )
         middle = 0.5 * inner / self._peak * (1.0 + y / (self.beta + 1.0))
         return np.where(y < _FLAT, middle, self._knee * y**order)
 
@@ -169,7 +171,7 @@ class GeneralisedNormal(ScaleFamily):
     def _series(self) -> FloatArray:
         order = np.arange(_TERMS)[:, None, None]
         sign = np.where(order % 2, -1.0, 1.0)
-        return sign / special.factorial(order) / (self.beta * order + np.arange(1.0, 4.0)[:, None])
+        return sign / scipy.special.factorial(order) / (self.beta * order + np.arange(1.0, 4.0)[:, None])
 
     def _series_moments(self, z: FloatArray) -> FloatArray:
         powers = (self._rate * z**self.beta) ** np.arange(_TERMS)[:, None]

@@ -13,7 +13,7 @@ from decimal import Decimal, localcontext
 from functools import cached_property
 
 import numpy as np
-from scipy import special
+import scipy
 
 from .._arguments import check_positive
 from .._typing import FloatArray, IntArray
@@ -105,8 +105,8 @@ class StudentT(ScaleFamily):
 
     def _upper(self, z: FloatArray) -> FloatArray:
         square = z * z / self.df  # by the argument that keeps its digits: small in the middle, or in the tail
-        middle = special.betaincc(0.5, self.df / 2.0, square / (1.0 + square))
-        tail = special.betainc(self.df / 2.0, 0.5, 1.0 / (1.0 + square))
+        middle = scipy.special.betaincc(0.5, self.df / 2.0, square / (1.0 + square))
+        tail = scipy.special.betainc(self.df / 2.0, 0.5, 1.0 / (1.0 + square))
         return 0.5 * np.where(square < 1.0, middle, tail)
 
     def _smooth_width(self, z: FloatArray) -> FloatArray:
@@ -132,10 +132,10 @@ class StudentT(ScaleFamily):
         """Return the moments about 0 of (x, infinity)."""
         inner = 1.0 / (1.0 + (x / self._scale) ** 2 / self.df)
         raw = np.empty((3, *x.shape))
-        raw[0] = 0.5 * special.betainc(self.df / 2.0, 0.5, inner)
+        raw[0] = 0.5 * scipy.special.betainc(self.df / 2.0, 0.5, inner)
         raw[1] = inner ** ((self.df - 1.0) / 2.0)
         raw[1] *= self._scale * self._peak * self.df / (self.df - 1.0)
-        raw[2] = 0.5 * self.std**2 * special.betainc(self.df / 2.0 - 1.0, 1.5, inner)
+        raw[2] = 0.5 * self.std**2 * scipy.special.betainc(self.df / 2.0 - 1.0, 1.5, inner)
         return raw
 
     def _second_moment_between(self, start: FloatArray, end: FloatArray) -> FloatArray:
@@ -146,13 +146,15 @@ class StudentT(ScaleFamily):
         leading = -(low**order) * np.expm1(order * np.log(high / low))
         rest = (low ** (order + terms) - high ** (order + terms)) / (order + terms)
         rest[0] = leading / order
-        rest *= special.poch(-0.5, terms) / special.factorial(terms)  # of the series of (1 - t)^(1/2)
-        return np.asarray(0.5 * self.std**2 * rest.sum(axis=0) / special.beta(order, 1.5))
+        rest *= scipy.special.poch(-0.5, terms) / scipy.special.factorial(
+            terms
+        )  # of the series of (1 - t)^(1/2)
+        return np.asarray(0.5 * self.std**2 * rest.sum(axis=0) / scipy.special.beta(order, 1.5))
 
     def _upper_quantile(self, q: FloatArray) -> FloatArray:
         half = self.df / 2.0
-        middle = special.betaincinv(0.5, half, 1.0 - 2.0 * q)
-        tail = special.betaincinv(half, 0.5, 2.0 * q)
+        middle = scipy.special.betaincinv(0.5, half, 1.0 - 2.0 * q)
+        tail = scipy.special.betaincinv(half, 0.5, 2.0 * q)
         z = np.sqrt(self.df * np.where(q > 0.25, middle / (1.0 - middle), (1.0 - tail) / tail))
         # 1 - tail has lost digits where df is large: one Newton step for log q brings them back.
         mass = self._upper(z)
@@ -162,7 +164,7 @@ class StudentT(ScaleFamily):
     def _standard_entropy(self) -> float:
         half = self.df / 2.0
         if self.df <= _NO_TAIL:
-            slope = float(special.psi(half + 0.5) - special.psi(half))
+            slope = float(scipy.special.psi(half + 0.5) - scipy.special.psi(half))
         else:  # the difference cancels: asymptotic series in h - 1/4, whose coefficients are Euler numbers
             w = half - 0.25
             slope = 1.0 / (2.0 * w) - 1.0 / (32.0 * w**3) + 5.0 / (512.0 * w**5) - 61.0 / (8192.0 * w**7)

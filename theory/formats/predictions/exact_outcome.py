@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from scipy import optimize
+import scipy
 
 from ..._typing import FloatArray
 from ..codecs.plan import multiplier_of, nominal_size, quantiser_of, reach_of
@@ -140,7 +140,7 @@ def _best_factor(error: Callable[[float], float], covered: float, energy: float)
     """Factor of least error where the encoder's search ends."""
     error = cache(error)
     low, best, high = around_best(error, covered, energy)
-    found = optimize.minimize_scalar(
+    found = scipy.optimize.minimize_scalar(
         error, bounds=(low, high), method="bounded", options={"xatol": _FACTOR_TOLERANCE}
     )
     return float(found.x) if found.fun < error(best) else best

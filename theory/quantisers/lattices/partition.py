@@ -18,8 +18,8 @@ from math import comb
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import optimize
 
 from ..._typing import FloatArray
 from .golay import WEIGHTS
@@ -149,7 +149,7 @@ def fit_weights(
     begin = np.maximum(begin - begin.max(axis=1, keepdims=True), -_SPAN).ravel()
     options: Any = {"gtol": _MATCH, "ftol": 1e-15, "maxiter": 1000}
     bounds = [(-_SPAN, 1.0)] * begin.size
-    found = optimize.minimize(cost, begin, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+    found = scipy.optimize.minimize(cost, begin, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
     logs = found.x.reshape(target.shape)
     scale = np.exp(logs - logs.max(axis=1, keepdims=True)) / target
     return np.asarray(frequencies * scale[:, values % 8])

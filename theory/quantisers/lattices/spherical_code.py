@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import gamma
 
 from ..._arguments import check_positive
 from ..._arrays import as_real, raise_not_finite
@@ -244,7 +244,7 @@ def _enough(chosen: Lattice, count: int, shift: FloatArray) -> NDArray[np.int64]
     """All points in a ball that holds at least `count`."""
     n = chosen.dimension
     # Radius of the ball whose volume is that of `count` cells; a little more holds that many points.
-    radius = float((count * chosen.volume * gamma(n / 2 + 1)) ** (1 / n) / np.sqrt(np.pi))
+    radius = float((count * chosen.volume * scipy.special.gamma(n / 2 + 1)) ** (1 / n) / np.sqrt(np.pi))
     while True:
         points = _points_within(chosen, radius, shift)
         if len(points) >= count:
