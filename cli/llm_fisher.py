@@ -38,12 +38,6 @@ def add_parser(tasks: Any) -> None:
     add_model_options(parser)
     add_fisher_options(parser)
     parser.add_argument(
-        "--unit",
-        choices=("sequence", "position"),
-        help="whose gradients are squared (default: sequences, positions for the text's targets)",
-    )
-    parser.add_argument("--checkpointing", action="store_true", help="recompute activations to save memory")
-    parser.add_argument(
         "--output", metavar="FILE", help="write all diagonals (or sums) there, as safetensors"
     )
     parser.add_argument("--force", action="store_true", help="replace FILE where it exists")

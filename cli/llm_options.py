@@ -130,6 +130,12 @@ def add_fisher_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="keep sums of the Fisher information along rows alone, where its diagonal does not fit",
     )
+    parser.add_argument(
+        "--unit",
+        choices=("sequence", "position"),
+        help="whose gradients are squared (default: sequences, positions for the text's targets)",
+    )
+    parser.add_argument("--checkpointing", action="store_true", help="recompute activations to save memory")
 
 
 def formats_of(names: Sequence[str]) -> dict[str, Format]:
@@ -166,6 +172,8 @@ def workload_of(args: argparse.Namespace) -> Workload:
         seed=args.seed,
         fisher="rows" if getattr(args, "rows", False) else "diagonal",
         device_map=args.device_map,
+        unit=getattr(args, "unit", None),
+        checkpointing=getattr(args, "checkpointing", False),
     )
 
 

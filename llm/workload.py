@@ -24,7 +24,7 @@ from .audit import model_statistics
 from .device_maps import SPREADS
 from .files import write_whole
 from .fingerprint import weights_fingerprint
-from .fisher import Fisher, Kept, Targets, fisher_information
+from .fisher import Fisher, Kept, Targets, Unit, fisher_information
 from .models import DTYPES, LanguageModel, load_model
 from .reference import Reference, build_reference
 from .statistics import TensorStatistics
@@ -43,8 +43,8 @@ __all__ = [
     "told_plainly",
 ]
 
-# Files of this package that decide no number.
-_NOT_COMPUTING = ("study.py", "study_config.py", "study_results.py", "study_export.py", "study_parts.py")
+# Files that decide no number begin with this word.
+_NOT_COMPUTING = "study"
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,10 @@ class Workload:
         What is kept of the Fisher information.
     device_map : {"auto", "balanced", "balanced_low_0", "sequential"}, optional
         Spreads a model over all GPUs, instead of `device`.
+    unit : {"sequence", "position"}, optional
+        Whose gradients are squared for the Fisher information, as `fisher_information` takes it.
+    checkpointing : bool
+        Recompute activations for it.
 
     Raises
     ------
@@ -86,6 +90,8 @@ class Workload:
     seed: int = 0
     fisher: Kept = "diagonal"
     device_map: str | None = None
+    unit: Unit | None = None
+    checkpointing: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.text, str) or not self.text:
@@ -96,6 +102,10 @@ class Workload:
         check_choice("dtype", self.dtype, DTYPES)
         check_choice("targets", self.targets, ("sampled", "text"))
         check_choice("fisher", self.fisher, ("diagonal", "rows"))
+        if self.unit is not None:
+            check_choice("unit", self.unit, ("sequence", "position"))
+        if not isinstance(self.checkpointing, bool):
+            raise ValueError(f"checkpointing must be true or false, got {self.checkpointing!r}")
         if not isinstance(self.device, str):
             raise ValueError(f"device must be 'auto', 'cpu', 'cuda' or 'cuda:N', got {self.device!r}")
         if self.device_map is not None:
@@ -152,11 +162,22 @@ def open_workload(model: str, workload: Workload) -> Opened:
     digests = {
         "weights": weights_fingerprint(language_model.model),
         "tokens": sequences.digest,
-        "measuring": f"batch {workload.batch}, {workload.targets} targets, seed {workload.seed}"
-        + ("" if workload.fisher == "diagonal" else ", Fisher information by rows"),
+        "measuring": _measuring(workload),
         "code": code_fingerprint(),
     }
     return Opened(language_model, sequences, workload, digests)
+
+
+def _measuring(workload: Workload) -> str:
+    """What decides how a model is measured, in words; the usual is left out."""
+    words = [f"batch {workload.batch}", f"{workload.targets} targets", f"seed {workload.seed}"]
+    if workload.fisher != "diagonal":
+        words.append("Fisher information by rows")
+    if workload.unit is not None:
+        words.append(f"by {workload.unit}s")
+    if workload.checkpointing:
+        words.append("checkpointing")
+    return ", ".join(words)
 
 
 @lru_cache(maxsize=1)
@@ -167,7 +188,7 @@ def code_fingerprint() -> str:
     for room in rooms:
         for file in sorted(room.rglob("*.py")):
             inner = file.relative_to(room)
-            if inner.parts[0] != "derivations" and file.name not in _NOT_COMPUTING:
+            if inner.parts[0] != "derivations" and not file.name.startswith(_NOT_COMPUTING):
                 digest.update(f"{room.name}/{inner.as_posix()}\0".encode())
                 digest.update(file.read_bytes())
     return f"{version('bitlaw')}+{digest.hexdigest()[:16]}"
@@ -243,9 +264,11 @@ def _fisher(opened: Opened, folder: Path | None, tell: Callable[[str, int, int],
         opened.language_model,
         opened.sequences,
         targets=opened.workload.targets,
+        unit=opened.workload.unit,
         batch=opened.workload.batch,
         seed=opened.workload.seed,
         keep=opened.workload.fisher,
+        checkpointing=opened.workload.checkpointing,
         resume=sums,
         progress=lambda done, total: tell("Fisher information", done, total),
     )

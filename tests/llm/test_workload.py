@@ -27,6 +27,8 @@ from bitlaw.llm.workload import Workload
         ({"dtype": "int8"}, "dtype must be 'auto', 'float32', 'bfloat16' or 'float16', got 'int8'"),
         ({"targets": "drawn"}, "targets must be 'sampled' or 'text', got 'drawn'"),
         ({"fisher": "columns"}, "fisher must be 'diagonal' or 'rows', got 'columns'"),
+        ({"unit": "token"}, "unit must be 'sequence' or 'position', got 'token'"),
+        ({"checkpointing": 1}, "checkpointing must be true or false, got 1"),
         ({"device": 0}, "device must be 'auto', 'cpu', 'cuda' or 'cuda:N', got 0"),
     ],
 )
