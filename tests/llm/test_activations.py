@@ -79,6 +79,16 @@ def test_experts_have_moments_of_their_own(kind: str) -> None:
     assert len(weighted_sample([tensor], moments, FORMAT).values) == tensor.parameter.numel()
 
 
+def test_a_stack_of_one_expert_is_a_stack() -> None:
+    model = random_model("mixtral", num_local_experts=1, num_experts_per_tok=1)
+    (found,) = (
+        value
+        for name, value in activation_moments(model, random_tokens(1, 4)).moments.items()
+        if name.endswith("gate_up_proj")
+    )
+    assert found.shape == (1, 16)
+
+
 def test_experts_without_tokens_have_zeros() -> None:
     model = listed_experts()
     few = Sequences(random_tokens(4, 6).tokens // 4 * 4, "one expert")

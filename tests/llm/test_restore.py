@@ -193,15 +193,19 @@ def test_a_copy_that_fails_is_told_and_the_others_come_back(
     model = LanguageModel("bare", copy.deepcopy(tiny.model), tiny.tokenizer)
     before = bits(model.model)
     first, second, *_ = weight_tensors(model.model)
-    with pytest.raises(MemoryError, match="no room"), kept_weights(model) as keeper:
-        keeper.keep(first)
-        first.parameter.data.fill_(7.0)
 
-        def full(*_: object, **__: object) -> None:
-            raise MemoryError("no room")
+    def full(*_: object, **__: object) -> None:
+        raise MemoryError("no room")
 
-        monkeypatch.setattr(torch.Tensor, "to", full)
-        keeper.keep(second)
+    def overwrite() -> None:
+        with kept_weights(model) as keeper:
+            keeper.keep(first)
+            first.parameter.data.fill_(7.0)
+            monkeypatch.setattr(torch.Tensor, "to", full)
+            keeper.keep(second)
+
+    with pytest.raises(MemoryError, match="no room"):
+        overwrite()
     assert all(torch.equal(value, before[name]) for name, value in bits(model.model).items())
 
 
