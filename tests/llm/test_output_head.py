@@ -8,6 +8,7 @@ from types import MethodType
 import pytest
 import torch
 from torch import nn
+from transformers import Gemma2Config, Gemma2ForCausalLM
 
 from bitlaw.llm import output_head as module
 from bitlaw.llm.divergence import measure_divergence
@@ -94,3 +95,46 @@ def test_a_model_without_an_output_head_is_compared_by_its_logits(
     expected = measure_divergence(changed, build_reference(whole, sequences)).kl.mean()
     assert expected > 0
     assert found == pytest.approx(expected, rel=1e-5 if kind == "float32" else 0.05)
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float16, torch.bfloat16])
+def test_what_a_reference_keeps_is_decided_in_every_type(
+    tiny: LanguageModel, sequences: Sequences, kind: torch.dtype
+) -> None:
+    torch.manual_seed(0)
+    for cap, kept in ((None, True), (2.0, False)):
+        config = Gemma2Config(
+            vocab_size=300,
+            hidden_size=32,
+            intermediate_size=48,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            num_key_value_heads=1,
+            head_dim=16,
+            tie_word_embeddings=False,
+            final_logit_softcapping=cap,
+        )
+        model = Gemma2ForCausalLM(config).eval().requires_grad_(False)
+        model.lm_head.weight.data *= 8
+        named = LanguageModel("gemma", model.to(kind), tiny.tokenizer)
+        reference = build_reference(named, sequences)
+        assert (reference.head is not None) == kept
+        assert measure_divergence(named, reference).kl.max() < 1e-9
+
+
+def test_a_spread_model_in_sixteen_bits_has_a_head_in_float32(
+    tiny: LanguageModel, sequences: Sequences
+) -> None:
+    accelerate = pytest.importorskip("accelerate")
+    whole, spread = (copy.deepcopy(tiny.model).bfloat16() for _ in range(2))
+    modules = {"model": "cpu", "lm_head": "cpu"}
+    accelerate.dispatch_model(spread, modules, force_hooks=True)
+    found = []
+    for model in (whole, spread):
+        named = LanguageModel("named", model, tiny.tokenizer)
+        reference = build_reference(named, sequences)
+        assert reference.head is not None
+        model.model.layers[0].mlp.down_proj.weight.data *= 1.25
+        found.append(measure_divergence(named, reference).kl)
+    assert (found[0] == found[1]).all()
+    assert found[0].mean() > 0
