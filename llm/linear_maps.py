@@ -145,13 +145,15 @@ class _Watch(TorchFunctionMode):
     ) -> None:
         super().__init__()
         self._uses, self._on_map, self._on_lookup = uses, on_map, on_lookup
-        self._storages: dict[int, str] = {}
+        self._extents: dict[int, list[tuple[int, int, str]]] = {}  # by storage: first byte, end, name
         self._places: dict[int, _Place] = {}
         self._converted: dict[int, tuple[weakref.ref[torch.Tensor], _Place]] = {}
         for w in weights:
             if not w.parameter.numel():
                 continue
-            self._storages[w.parameter.untyped_storage().data_ptr()] = w.name
+            start, size = w.parameter.data_ptr(), w.parameter.numel() * w.parameter.element_size()
+            extents = self._extents.setdefault(w.parameter.untyped_storage().data_ptr(), [])
+            extents.append((start, start + size, w.name))
             for slot, matrix in enumerate(w.parameter.detach() if w.parameter.ndim > 2 else [w.parameter]):
                 place = _Place(w.name, slot, tuple(matrix.shape), matrix.stride())
                 self._places[matrix.data_ptr()] = place
@@ -161,11 +163,9 @@ class _Watch(TorchFunctionMode):
         name = getattr(func, "__name__", "")
         if name != "__get__" and any(True for _ in _tensors((output,))):
             operands = (*args, *(kwargs or {}).values())
-            self._uses.used.update(
-                self._storages[key]
-                for tensor in _tensors(operands)
-                if (key := tensor.untyped_storage().data_ptr()) in self._storages
-            )
+            for tensor in _tensors(operands):
+                extents = self._extents.get(tensor.untyped_storage().data_ptr(), ())
+                self._uses.used.update(n for start, end, n in extents if start <= tensor.data_ptr() < end)
             if self._on_map is not None:
                 return self._known(func, name, args, kwargs or {}, output)
         return output

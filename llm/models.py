@@ -82,7 +82,8 @@ class WeightTensor:
     name : str
         Of the parameter; of the first one where several share the tensor.
     parameter : torch.nn.Parameter
-        Two or three dimensions (rows are outputs; experts come first), blocks run along the last.
+        Two or three dimensions (rows are outputs, in GPT-2 and its kin inputs; experts come first), blocks run along
+        the last.
     part : {"embedding", "decoder", "head"}
     tied : tuple of str
         Other names of the same storage.

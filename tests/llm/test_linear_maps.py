@@ -111,3 +111,15 @@ def test_parts_are_not_taken_for_the_whole(way: str) -> None:
         "exchanged": [("stack", 1, True)],
     }[way]
     assert uses.unknown == ({"stack"} if way == "halves" else set())
+
+
+def test_weights_in_one_storage_are_told_apart() -> None:
+    whole = torch.ones(2, 3, 4)
+    model = torch.nn.Module()
+    model.first, model.second = (torch.nn.Parameter(matrix, requires_grad=False) for matrix in whole)
+    assert model.first.untyped_storage().data_ptr() == model.second.untyped_storage().data_ptr()
+    found = []
+    with observed_maps(model, weight_tensors(model), found.append) as uses:
+        torch.nn.functional.linear(torch.ones(2, 4), model.first)
+    assert [product.name for product in found] == ["first"]
+    assert uses.used == {"first"}
