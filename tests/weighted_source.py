@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -110,23 +111,31 @@ class Weighted(Source):
         return self.probability(x, np.inf)
 
     def ppf(self, q):
-        return self._bisected(np.asarray(q, float), lambda x, q: self.cdf(x) < q)
+        return self._bisected(np.asarray(q, float), upper=False)
 
     def isf(self, q):
-        return self._bisected(np.asarray(q, float), lambda x, q: self.sf(x) > q)
+        return self._bisected(np.asarray(q, float), upper=True)
 
-    def _bisected(self, q, below):
-        low = np.full(q.shape, np.nextafter(self.support[0], -np.inf))
-        high = np.full(q.shape, self.support[1])
-        for _ in range(60):
-            middle = (low + high) / 2
-            low, high = np.where(below(middle, q), middle, low), np.where(below(middle, q), high, middle)
-        return high
+    def _bisected(self, q, *, upper):
+        return bisected(self, q.tobytes(), upper).reshape(q.shape).copy()
 
     def differential_entropy(self):
         if any(plain > 0 for _, plain, _ in self.atoms):
             return -np.inf
         return self.base.differential_entropy()
+
+
+@lru_cache(maxsize=256)
+def bisected(law, probabilities, upper):
+    """Places of probabilities, given as bytes: designers ask for the same ones for each number of levels."""
+    q = np.frombuffer(probabilities)
+    low = np.full(q.shape, np.nextafter(law.support[0], -np.inf))
+    high = np.full(q.shape, law.support[1])
+    for _ in range(60):
+        middle = (low + high) / 2
+        below = law.sf(middle) > q if upper else law.cdf(middle) < q
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    return high
 
 
 def absmax_like(mass=0.06, weight=falling):
