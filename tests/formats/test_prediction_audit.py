@@ -15,7 +15,7 @@ from bitlaw.theory.formats.spec import parse_format
 from .audit import SHAPE, SOURCES, Combination, combinations, compare, drawn
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(combinations())
 def test_error_and_entropy_agree_with_simulation_within_four_standard_errors(combination):
     found = compare(combination, predict)
