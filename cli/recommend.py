@@ -29,6 +29,8 @@ EXAMPLES = """\
       the best formats for all its matrices, measured on them
   bitlaw recommend --source student-t:5 --bits 3.25 --codes fixed
       the best formats of fixed length for a law, predicted
+  bitlaw recommend --file model.safetensors --bits 4.5 --with outliers=0.5% --with rotation=hadamard
+      outliers kept apart, and rotated rows, tried with every candidate
   bitlaw recommend --file model.safetensors --tensor 'layer*' --bits 2 --count 3 --json
       three of each kind for some tensors, every digit as JSON"""
 
@@ -66,6 +68,17 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--codes", type=hyphenated(("both", "fixed", "entropy")), default="both", metavar="KIND"
     ).help = "fixed, entropy (a lossless code), or both (default)"
+    parser.add_argument(
+        "--also", action="append", default=[], metavar="FORMAT", help="try this format too (may be repeated)"
+    )
+    parser.add_argument(
+        "--with",
+        dest="parts",
+        action="append",
+        default=[],
+        metavar="PART",
+        help="outliers=... or rotation=..., tried with every candidate (may be repeated)",
+    )
     parser.add_argument("--std", type=float, metavar="S", help="standard deviation of the law (default 1)")
     parser.add_argument("--shape", type=lengths, metavar="RxC", help="of a law's tensor (default 4096x4096)")
     add_tensor_option(parser)
@@ -91,6 +104,8 @@ def run(args: argparse.Namespace) -> int:
             count=args.count,
             codes=args.codes,
             laws=laws,
+            also=args.also,
+            parts=args.parts,
             shape=args.shape or (4096, 4096),
             progress=bars.bar("try formats"),
         )
@@ -151,11 +166,14 @@ def _blocks(args: argparse.Namespace, what: str, found: Sequence[Recommendation]
 
 def _table(title: str, ranked: Sequence[Recommendation]) -> Table:
     predicted = ranked[0].method != "measured"
-    columns = ("bits", "codes", "scales", "entropy", "R", "to the first")
+    apart = any(one.outlier_bits for one in ranked)
+    columns = ("bits", "codes", "scales", *(["outliers"] if apart else []), "entropy", "R", "to the first")
     rows = [
         (
             f"{one.format}{f' ({one.name})' if one.name else ''}",
-            *(f"{value:.4f}" for value in (one.bits, one.element_bits, one.scale_bits, one.entropy)),
+            *(f"{value:.4f}" for value in (one.bits, one.element_bits, one.scale_bits)),
+            *([f"{one.outlier_bits:.4f}"] if apart else []),
+            f"{one.entropy:.4f}",
             f"{one.R:.6f}",
             f"{100 * (one.R / ranked[0].R - 1):+.1f}%" if ranked[0].R > 0 else "-",
             *([number(one.gap_bits, 4)] if predicted else []),

@@ -13,8 +13,7 @@ from ..elements import Binary, Designed, Element, Float, Integer, NormalFloat, T
 from ..format import Format
 from ..names import FORMAT_NAMES
 from ..number_types import number_type
-from ..predictions.layout import layout_of
-from ..predictions.stored_bits import stored_bits
+from ..predictions.storage import storage
 from ..scaling import GroupedScale, Scale
 from ..spec import parse_format
 
@@ -81,6 +80,7 @@ def neighbours(format: Format, laws: Sequence[Source]) -> list[tuple[str, Format
         *((f"block={block}", replace(format, block=block)) for block in _beside(format.block)),
         *(_scale_change(format, scale, group) for scale, group in _scales(format.element)),
         *_unsearched(format),
+        *((f"{part}=none", replace(format, **{part: None})) for part in ("outliers", "rotation")),
         *((str(e), replace(format, element=e)) for e in _of_width(format.element.bits, laws)),
     ]
     return [(what, other) for what, other in changed if other != format and _sensible(other)]
@@ -90,21 +90,31 @@ def overhead(format: Format, shapes: Iterable[tuple[int, ...]]) -> tuple[int, in
     """Bits of the scales (zero points and outer scales among them), and of codebooks, over tensors."""
     scales = codebooks = 0
     for shape in shapes:
-        widths = stored_bits(format, layout_of(format, shape), shape)
+        widths = storage(format, shape)
         scales += widths.scales + widths.zeros + widths.groups
         codebooks += widths.codebook
     return scales, codebooks
 
 
 def stored(format: Format, shapes: Sequence[tuple[int, ...]]) -> float:
-    """Bits per element of fixed-length codes and everything beside them."""
-    codes = sum(stored_bits(format, layout_of(format, shape), shape).codes for shape in shapes)
-    return (codes + sum(overhead(format, shapes))) / sum(map(math.prod, shapes))
+    """Bits per element of fixed-length codes and everything beside them; no outliers beyond a threshold."""
+    codes = sum(storage(format, shape).codes for shape in shapes)
+    apart = sum(_outlier_bits(format, math.prod(shape)) for shape in shapes)
+    return (codes + apart + sum(overhead(format, shapes))) / sum(map(math.prod, shapes))
 
 
 def least_bits(shapes: Sequence[tuple[int, ...]]) -> float:
     """Least bits per element of any format tried here with codes of fixed length."""
     return stored(Format(Binary(), "tensor", Scale("rms")), shapes)
+
+
+def _outlier_bits(format: Format, size: int) -> float:
+    count = None if format.outliers is None else format.outliers.count(size)
+    return (
+        0.0
+        if not count or format.outliers is None
+        else size * format.outliers.expected_bits(count / size, size)
+    )
 
 
 def _elements(budget: float, laws: Sequence[Source]) -> list[Element]:

@@ -10,20 +10,24 @@ from .candidates import neighbours
 if TYPE_CHECKING:
     from ...sources import Source
     from ..format import Format
+    from .recommendation import Recommendation
     from .trials import Trial
 
 __all__ = ["cost", "later_reasons", "neighbour_reasons"]
 
 
-def cost(format: Format, element_bits: float, scale_bits: float, codebook_bits: float, budget: float) -> str:
+def cost(one: Recommendation, budget: float) -> str:
     """Bits of each part, and what of the budget is left."""
+    format = one.format
     kind = "coded to their entropy" if format.code == "entropy" else "of fixed length"
-    parts = [f"codes {element_bits:.4g} ({kind})"]
+    parts = [f"codes {one.element_bits:.4g} ({kind})"]
     if format.scale.statistic != "none":
-        parts.append(f"scales {scale_bits:.4g} ({_scale(format)})")
-    if codebook_bits:
-        parts.append(f"codebook {codebook_bits:.2g}")
-    left = budget - element_bits - scale_bits - codebook_bits
+        parts.append(f"scales {one.scale_bits:.4g} ({_scale(format)})")
+    if format.outliers is not None:
+        parts.append(f"outliers {one.outlier_bits:.4g} ({format.outliers})")
+    if one.codebook_bits:
+        parts.append(f"codebook {one.codebook_bits:.2g}")
+    left = budget - one.bits
     unused = f"; {left:.4g} of the budget are left" if left > 0.0005 else ""
     return f"bits: {', '.join(parts)}{unused}"
 

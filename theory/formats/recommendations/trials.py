@@ -33,6 +33,7 @@ class Trial:
     format: Format
     element_bits: float
     scale_bits: float
+    outlier_bits: float
     codebook_bits: float
     entropy: float
     R: float
@@ -40,7 +41,7 @@ class Trial:
     @property
     def bits(self) -> float:
         """Bits per element, everything counted, codes as the format stores them."""
-        return self.element_bits + self.scale_bits + self.codebook_bits
+        return self.element_bits + self.scale_bits + self.outlier_bits + self.codebook_bits
 
 
 def measured(format: Format, arrays: Sequence[NDArray[Any]], shapes: Sequence[tuple[int, ...]]) -> Trial:
@@ -48,12 +49,13 @@ def measured(format: Format, arrays: Sequence[NDArray[Any]], shapes: Sequence[tu
 
     R^2 is the mean over all elements of the error relative to the mean square of its tensor.
     """
-    error = information = fixed = 0.0
+    error = information = fixed = apart = 0.0
     for array in arrays:
         encoded = encode(format, array)
         error += array.size * relative_error(array, decode(encoded)) ** 2
         information += encoded.entropy() * encoded.codes.size
         fixed += encoded.element_bits
+        apart += encoded.outlier_bits
     elements = sum(array.size for array in arrays)
     total = sum(map(math.prod, shapes))
     scales, codebooks = overhead(format, shapes)
@@ -62,6 +64,7 @@ def measured(format: Format, arrays: Sequence[NDArray[Any]], shapes: Sequence[tu
         format,
         codes / elements,
         scales / total,
+        apart / elements,
         codebooks / total,
         information / elements,
         math.sqrt(error / elements),
