@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
-from bitlaw.theory.formats import Format, parse_format
+from bitlaw.theory.formats import Format
+from bitlaw.theory.formats.tensor_formats import read_tensor_formats
 
 from .errors import UsageError
 from .llm_faults import faults_of_tensors
@@ -24,40 +22,12 @@ def read_allocation(path: str) -> dict[str, Format]:
     Raises
     ------
     UsageError
-        If the file is missing or is no allocation, names a tensor twice, or a format in it is unknown; the tensor
-        is named.
+        As `read_tensor_formats`.
     """
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UsageError(f"--allocation {path}: there is no such file") from None
-    except (OSError, ValueError) as error:
-        raise UsageError(f"--allocation {path}: not JSON ({error})") from error
-    found: dict[str, Format] = {}
-    for entry in _entries(content, path):
-        name = entry["name"]
-        if name in found:
-            raise UsageError(f"--allocation {path}: {name} stands there twice")
-        try:
-            found[name] = parse_format(entry["format"])
-        except ValueError as error:
-            raise UsageError(f"--allocation {path}: {name}: {error}") from error
-    return found
-
-
-def _entries(content: Any, path: str) -> list[dict[str, Any]]:
-    """Entries of the list of tensors, each with a name and a format in words."""
-    entries = content.get("tensors") if isinstance(content, dict) else None
-    whole = isinstance(entries, list) and all(
-        isinstance(entry, dict) and all(isinstance(entry.get(key), str) for key in ("name", "format"))
-        for entry in entries
-    )
-    if not whole or not entries:
-        raise UsageError(
-            f"--allocation {path}: not what `bitlaw llm allocate --output` writes: an object with a list `tensors`, "
-            "whose entries have a `name` and a `format`"
-        )
-    return list(entries)
+        return read_tensor_formats(path)
+    except ValueError as error:
+        raise UsageError(f"--allocation {error}") from error
 
 
 def check_allocation(allocation: Mapping[str, Format], parts: Mapping[str, str], path: str) -> None:

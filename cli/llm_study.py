@@ -12,14 +12,15 @@ from .arguments import subparser
 from .errors import UsageError
 from .llm_budget import Budget, check_budget
 from .llm_constraints import Constraints
-from .llm_faults import faults_of
-from .llm_headers import read_model_plan
+from .llm_faults import Fault, faults_of, faults_of_tensors
+from .llm_headers import ModelPlan, read_model_plan
 from .llm_options import needs_llm
 from .llm_plan import Plan, Work, check_inputs, check_plans
 from .output import Block, Table, json_text, note, number, show
 
 if TYPE_CHECKING:
-    from bitlaw.llm.study_config import Study
+    from bitlaw.llm.study_config import Allocation, Study
+    from bitlaw.theory.formats import Format
 
 __all__ = ["add_parser", "plan_study", "run"]
 
@@ -62,8 +63,8 @@ def run(args: argparse.Namespace) -> int:
     """Read, run what is missing, print."""
     needs_llm(args)
     from bitlaw.llm.study import run_study
-    from bitlaw.llm.study_config import read_study
     from bitlaw.llm.study_export import export_results
+    from bitlaw.llm.study_file import read_study
     from bitlaw.llm.study_results import Results
 
     study = read_study(args.file)
@@ -106,8 +107,7 @@ def plan_study(study: Study, as_json: bool) -> int:
     asked = study.workload
     for name in study.models:
         check_inputs(asked.device, asked.text, model=name, length=asked.length)
-    parts = tuple(sorted({part for allocation in study.allocations for part in allocation.parts}))
-    plans = [_plan_model(study, name, _work(study, name, parts)) for name in study.models]
+    plans = [_plan_model(study, name) for name in study.models]
     if as_json:
         records = [plan.record() | {"runs": len(study.runs(plan.model.name))} for plan in plans]
         show([json_text(records).rstrip("\n")])
@@ -115,30 +115,55 @@ def plan_study(study: Study, as_json: bool) -> int:
         show([f"{len(study)} runs", *(block for plan in plans for block in plan.blocks())])
     check_plans(plans)
     for plan, one in product(plans, study.allocations):
-        if one.bits is not None:
-            names = tuple(name for name, (part, _) in plan.model.weights.items() if part in one.parts)
-            budget = Budget(f"allocation {one.name!r}, bits = {one.bits:g}", one.bits)
-            check_budget(plan.model, study.formats.values(), budget, Constraints(names))
+        _check_allocation(study, plan.model, one)
     return 0
 
 
-def _plan_model(study: Study, name: str, work: Work) -> Plan:
+def _plan_model(study: Study, name: str) -> Plan:
     """Plan of all runs of a model; what does not divide is told once."""
     found = read_model_plan(name, study.workload.dtype)
-    faults = [
-        fault
+    faults = [fault for one in study.allocations for fault in _faults(study, found, one)]
+    parts = {
+        found.weights[tensor][0]
         for one in study.allocations
-        for fault in faults_of(
-            found, study.formats, one.parts, None if one.ends is None else {str(one.ends): one.ends}
-        )
-    ]
+        for tensor, _ in one.tensors
+        if tensor in found.weights
+    }
+    parts |= {part for one in study.allocations if not one.tensors for part in one.parts}
+    asked, runs = study.workload, 1 + len(study.runs(name))
+    work = Work(
+        asked.sequences,
+        asked.length,
+        asked.batch,
+        runs,
+        True,
+        tuple(sorted(parts)),
+        keeps_reference=True,
+        by_rows=asked.fisher == "rows",
+    )
     return Plan(found, work, list(dict.fromkeys(faults)))
 
 
-def _work(study: Study, model: str, parts: tuple[str, ...]) -> Work:
-    asked = study.workload
-    runs = 1 + len(study.runs(model))
-    return Work(asked.sequences, asked.length, asked.batch, runs, True, parts, keeps_reference=True)
+def _faults(study: Study, model: ModelPlan, one: Allocation) -> list[Fault]:
+    if not one.tensors:
+        ends = None if one.ends is None else {str(one.ends): one.ends}
+        return faults_of(model, study.formats, one.parts, ends)
+    formats: dict[Format, set[str]] = {}
+    for name, format in one.tensors:
+        formats.setdefault(format, set()).add(name)
+    return faults_of_tensors(model, [(str(format), format, names) for format, names in formats.items()])
+
+
+def _check_allocation(study: Study, model: ModelPlan, one: Allocation) -> None:
+    """Refuse tensors that a model does not have, and budgets that no formats meet."""
+    for tensor, _ in one.tensors:
+        if tensor not in model.weights:
+            raise UsageError(f"allocation {one.name!r}: {model.name} has no weight tensor {tensor}")
+    if one.budget is not None:
+        names = tuple(name for name, (part, _) in model.weights.items() if part in one.parts)
+        key = next(key for key in ("bits", "bytes", "like") if getattr(one, key) is not None)
+        budget = Budget(f"allocation {one.name!r}, {key} = {getattr(one, key)}", *one.budget)
+        check_budget(model, study.formats.values(), budget, Constraints(names))
 
 
 def _table(rows: Sequence[dict[str, Any]]) -> Block:

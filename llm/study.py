@@ -60,7 +60,7 @@ class Outcome:
 
 def run_fingerprint(run: Run, digests: dict[str, str]) -> str:
     """Key of a run: a digest of everything that decides its numbers."""
-    content = digests | {"format": run.specification, "allocation": run.allocation.identity()}
+    content = digests | run.identity()
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
 
 
@@ -224,22 +224,27 @@ def _carry_out(run: Run, opened: Opened, parts: Parts, tell: Callable[[str], obj
 
 def _assignment(run: Run, parts: Parts) -> tuple[Assignment, list[str]]:
     """Formats of the tensors, and what there is to say of a choice at a budget."""
-    asked = run.allocation
-    if asked.bits is None:
+    asked, budget = run.allocation, run.allocation.budget
+    if asked.tensors:
+        return dict(asked.tensors), []
+    if budget is None:
         (format,) = run.formats
         return assign(parts.language_model.model, format, parts=asked.parts, ends=asked.ends), []
-    if asked.rule == "published":
+    if asked.rule == "published" and asked.bits is not None:
         by_rule = published_allocation(
             parts.statistics, parts.fisher, run.formats, asked.bits, parts=asked.parts
         )
         return by_rule, []
     names = [name for name, found in parts.statistics.items() if found.part in asked.parts]
+    amount, unit = budget
     chosen = allocate_formats(
         parts.statistics,
         parts.fisher,
         run.formats,
-        asked.bits,
+        amount,
+        unit=unit,
         parts=asked.parts,
         groups=fused_groups(names) if asked.fused else None,
+        exact=asked.exact,
     )
     return chosen.assignment, [chosen.statement]

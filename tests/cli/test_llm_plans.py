@@ -137,7 +137,12 @@ def test_a_study_is_planned_with_what_it_would_refuse(bitlaw, folder, workspace)
     assert plan(f'formats = ["{INT4}"]\n[text]\nlength = 24\n').code == 0
     refused(plan(f'formats = ["{WIDE}"]\n'), "64 does not divide 32", planned=True)
     refused(plan(f'formats = ["{INT4}"]\n[text]\nsource = "no.txt"\n'), "no.txt: there is no such file")
-    told = "allocation 'decoder at 2 bits', bits = 2: the budget must be at least"
+    told = "allocation 'decoder at 2 bits', bits = 2.0: the budget must be at least"
     refused(plan(f'formats = ["{INT4}"]\n[[allocation]]\nbits = 2.0\n'), told, planned=True)
+    told = "allocation 'decoder at 9 bytes', bytes = 9: the budget must be at least"
+    refused(plan(f'formats = ["{INT4}"]\n[[allocation]]\nbytes = 9\n'), told, planned=True)
+    (workspace / "chosen.json").write_text('{"tensors": [{"name": "a", "format": "nf4"}]}')
+    text = f'formats = ["{INT4}"]\n[[allocation]]\nname = "mine"\nfile = "chosen.json"\n'
+    refused(plan(text), f"allocation 'mine': {folder} has no weight tensor a", planned=True)
     refused(plan(f'formats = ["{INT4}"]\n[[allocation]]\nends = "{WIDE}"\n'), "64 does not", planned=True)
     refused(plan(f'formats = ["{INT4}"]\n[run]\ndevice = "tpu"\n'), "device must be 'auto'")

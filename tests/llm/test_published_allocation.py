@@ -10,10 +10,11 @@ import pytest
 from bitlaw.llm.audit import model_statistics
 from bitlaw.llm.fisher import Fisher, fisher_information
 from bitlaw.llm.fisher_bits import fisher_bits
-from bitlaw.llm.models import LanguageModel
+from bitlaw.llm.models import LanguageModel, weight_tensors
 from bitlaw.llm.published_allocation import published_allocation
 from bitlaw.llm.study import run_study
-from bitlaw.llm.study_config import Allocation, Study, read_study
+from bitlaw.llm.study_config import Allocation, Study
+from bitlaw.llm.study_file import read_study
 from bitlaw.llm.study_results import Results
 from bitlaw.llm.tensor_prediction import predict_tensor
 from bitlaw.llm.text import Sequences
@@ -57,23 +58,36 @@ def test_a_budget_below_all_widths_is_refused(tiny: LanguageModel, fisher: Fishe
         published_allocation(model_statistics(tiny), fisher, [], 4.0)
 
 
-def test_a_study_spends_a_budget_by_either_rule(tiny_folder: Path, tmp_path: Path) -> None:
+def test_a_study_spends_a_budget_by_either_rule_or_takes_a_file(
+    tiny: LanguageModel, tiny_folder: Path, tmp_path: Path
+) -> None:
+    names = [w.name for w in weight_tensors(tiny.model) if w.part == "decoder"]
+    given = {name: FORMATS["int4"] if "mlp" in name else FORMATS["int6"] for name in names}
+    tensors = [{"name": name, "format": format} for name, format in given.items()]
+    (tmp_path / "chosen.json").write_text(json.dumps({"tensors": tensors}))
     (tmp_path / "sweep.toml").write_text(
         f"models = [{json.dumps(str(tiny_folder))}]\nformats = {json.dumps(list(FORMATS.values()))}\n"
         "[text]\nsequences = 6\nlength = 24\n[run]\nbatch = 3\n"
         '[[allocation]]\nname = "exact"\nbits = 4.5\n'
         '[[allocation]]\nname = "rule"\nbits = 4.5\nrule = "published"\n'
+        f'[[allocation]]\nname = "like"\nlike = "{FORMATS["int4"]}"\nexact = true\n'
+        '[[allocation]]\nname = "given"\nfile = "chosen.json"\n'
     )
+    sizes = [(w.parameter.numel(), len(w.parameter)) for w in weight_tensors(tiny.model) if w.name in given]
     study = read_study(tmp_path / "sweep.toml")
-    assert [allocation.rule for allocation in study.allocations] == ["least", "published"]
+    assert [allocation.rule for allocation in study.allocations] == ["least", "published", "least", "least"]
     with Results(tmp_path / "r.sqlite") as results:
         outcome = run_study(study, results, tmp_path / "work")
         rows = {row["allocation"]: row for row in results.rows()}
-        tensors = results.rows("tensors")
-    assert (outcome.done, outcome.failures) == (2, ())
+        told = results.rows("tensors")
+    assert (outcome.done, outcome.failures) == (4, ())
     assert rows["exact"]["predicted_kl"] <= rows["rule"]["predicted_kl"]
     assert 4 < rows["rule"]["bits"] <= 4.5
-    chosen = {row["format"] for row in tensors if row["fingerprint"] == rows["rule"]["fingerprint"]}
+    assert rows["like"]["bits"] <= sum(4 * n + 16 * r for n, r in sizes) / sum(n for n, _ in sizes)
+    assert "duality gap 0" in rows["like"]["warnings"][0]
+    found = {row["name"]: row["format"] for row in told if row["fingerprint"] == rows["given"]["fingerprint"]}
+    assert found == given
+    chosen = {row["format"] for row in told if row["fingerprint"] == rows["rule"]["fingerprint"]}
     assert 1 < len(chosen) <= len(FORMATS)
 
 

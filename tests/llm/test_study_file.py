@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from bitlaw.llm.study_config import Allocation, read_study
+from bitlaw.llm.study_config import Allocation
+from bitlaw.llm.study_file import read_study
 from bitlaw.theory import parse_format
 
 
@@ -24,6 +26,9 @@ def test_a_study_file_is_read(tmp_path: Path, tiny_folder: Path) -> None:
         dtype = "bfloat16"
         [fisher]
         targets = "text"
+        keep = "rows"
+        unit = "sequence"
+        checkpointing = true
         [[allocation]]
         [[allocation]]
         name = "ends"
@@ -36,6 +41,8 @@ def test_a_study_file_is_read(tmp_path: Path, tiny_folder: Path) -> None:
     assert study.formats == {name: parse_format(name) for name in ("nf4", "int4_g64")}
     assert study.workload.text == str(tmp_path / "words.txt")
     assert (study.workload.length, study.workload.targets, study.workload.dtype) == (32, "text", "bfloat16")
+    workload = study.workload
+    assert (workload.fisher, workload.unit, workload.checkpointing) == ("rows", "sequence", True)
     assert study.allocations == (
         Allocation(),
         Allocation("ends", ("decoder", "head"), parse_format("q8_0")),
@@ -47,6 +54,43 @@ def test_a_study_file_is_read(tmp_path: Path, tiny_folder: Path) -> None:
         "embedded, nf4, ends",
         "embedded, int4_g64, ends",
     ]
+
+
+def test_budgets_and_files_beside_a_study_are_read(tmp_path: Path) -> None:
+    (tmp_path / "book.json").write_text('{"codepoints": [-1, -0.25, 0.25, 1]}')
+    tensors = [{"name": "a", "format": "nf4"}, {"name": "b", "format": "int3"}]
+    (tmp_path / "chosen.json").write_text(json.dumps({"tensors": tensors}))
+    (tmp_path / "study.toml").write_text(
+        """
+        models = ["embedded"]
+        formats = ["file:book.json,block=64", "nf4"]
+        [run]
+        device_map = "auto"
+        [[allocation]]
+        bytes = 1000
+        exact = true
+        [[allocation]]
+        like = "int4_g64"
+        fused = true
+        [[allocation]]
+        file = "chosen.json"
+        """
+    )
+    study = read_study(tmp_path / "study.toml")
+    assert study.workload.device_map == "auto"
+    book = study.formats["file:book.json,block=64"]
+    assert str(book) == f"file:{tmp_path / 'book.json'},block=64"
+    size, like, file = study.allocations
+    assert (size.budget, size.exact) == ((1000, "bytes"), True)
+    assert (like.budget, like.fused) == ((parse_format("int4_g64"), "bits_per_element"), True)
+    assert file == Allocation(
+        "chosen.json", tensors=(("a", parse_format("nf4")), ("b", parse_format("int3")))
+    )
+    assert [run.format_name for run in study.runs("embedded")] == ["allocated", "allocated", "by tensor"]
+    before = study.runs("embedded")[0].identity()
+    assert before["format"].startswith("{-1;-0.25;0.25;1},block=64 | ")
+    (tmp_path / "book.json").write_text('{"codepoints": [-1, -0.5, 0.5, 1]}')
+    assert read_study(tmp_path / "study.toml").runs("embedded")[0].identity() != before
 
 
 GOOD = 'models = ["embedded"]\nformats = ["nf4"]\n'
@@ -70,13 +114,28 @@ GOOD = 'models = ["embedded"]\nformats = ["nf4"]\n'
         (GOOD + "text = 3", r"text must be a table, \[text\], got 3"),
         (GOOD + '[run]\ndtype = "int8"', "run.dtype must be one of auto, float32"),
         (GOOD + '[fisher]\ntargets = "none"', "fisher.targets must be one of sampled, text"),
+        (GOOD + '[fisher]\nunit = "token"', "fisher.unit must be one of sequence, position, got 'token'"),
+        (GOOD + '[fisher]\nkeep = "columns"', "fisher.keep must be one of diagonal, rows, got 'columns'"),
+        (GOOD + "[fisher]\ncheckpointing = 1", "fisher.checkpointing must be true or false, got 1"),
+        (GOOD + '[run]\ndevice_map = "even"', "run.device_map must be 'auto', 'balanced', .* got 'even'"),
+        (
+            GOOD + '[run]\ndevice = "cpu"\ndevice_map = "auto"',
+            "run.device and device_map exclude one another",
+        ),
         (GOOD + '[allocation]\nname = "x"', r"allocation must be tables, each under \[\[allocation\]\]"),
-        (GOOD + '[[allocation]]\nparts = ["tail"]', r"allocation\[0\].parts must hold embedding, .*'tail'"),
+        (GOOD + '[[allocation]]\nparts = ["tail"]', r"allocation\[0\]: parts must be embedding, .*'tail'"),
         (GOOD + '[[allocation]]\nends = "nf44"', r"allocation\[0\].ends: 'nf44' is no format"),
         (GOOD + "[[allocation]]\nbits = 0", r"allocation\[0\].bits must be a positive number, got 0"),
         (GOOD + "[[allocation]]\nfused = 1", r"allocation\[0\].fused must be true or false, got 1"),
         (GOOD + "[[allocation]]\nfused = true", r"allocation\[0\]: fused is of no use without bits"),
         (GOOD + '[[allocation]]\nbits = 3\nends = "nf4"', r"allocation\[0\]: bits and ends cannot both"),
+        (GOOD + "[[allocation]]\nbits = 3\nbytes = 4", r"allocation\[0\]: bits and bytes cannot both"),
+        (GOOD + "[[allocation]]\nbytes = 0.5", r"allocation\[0\].bytes must be a whole number of at least 1"),
+        (GOOD + '[[allocation]]\nlike = "nf44"', r"allocation\[0\].like: 'nf44' is no format"),
+        (GOOD + "[[allocation]]\nexact = true", r"allocation\[0\]: exact is of no use without bits"),
+        (GOOD + '[[allocation]]\nfile = "none.json"', r"allocation\[0\].file: none.json: there is no such"),
+        (GOOD + '[[allocation]]\nfile = "a"\nbits = 3', r"allocation\[0\]: file says .* so bits does not go"),
+        (GOOD + '[[allocation]]\nfile = "study.toml"', r"allocation\[0\].file: .*study.toml: not JSON"),
         (GOOD + "[[allocation]]\nbit = 3", r"unknown key allocation\[0\].bit"),
         (GOOD + "[[allocation]]\n[[allocation]]", "the name 'decoder' is given to 2 of them"),
         ('models = ["embedded"]\nformats = ["nf5x"]', "formats: 'nf5x' is no format"),

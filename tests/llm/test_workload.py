@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bitlaw.llm.workload import Workload
+from bitlaw.llm.workload import Workload, _measuring
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,14 @@ def test_impossible_values_are_named(settings: dict[str, Any], message: str) -> 
 
 def test_whole_numbers_of_other_libraries_are_whole_numbers() -> None:
     assert Workload(sequences=np.int64(3)).sequences == 3
+
+
+def test_all_that_decides_fisher_information_is_in_the_digest() -> None:
+    changed: list[dict[str, Any]] = [
+        {},
+        {"fisher": "rows"},
+        {"unit": "position"},
+        {"checkpointing": True},
+        {"targets": "text"},
+    ]
+    assert len({_measuring(Workload(**change)) for change in changed}) == len(changed)
