@@ -59,13 +59,18 @@ def test_parts_may_come_together(spiky):
 
 def test_a_format_of_the_caller_takes_its_place():
     data = np.random.default_rng(1).standard_normal((32, 256)).astype(np.float32)
-    own = parse_format("vq4x2:normal,block=channel,scale=rms:bfloat16")
+    own = parse_format("vq2x2:normal,block=channel,scale=rms:bfloat16")
     found = recommend(
-        data, 4.1, count=200, codes="fixed", laws=[], also=[own, "int8,block=64", "uint3,scale=minmax"]
+        data,
+        2.1,
+        count=100,
+        codes="fixed",
+        laws=[],
+        also=[own, "int8,block=64", "binary"],
     )
     formats = [one.format for one in found]
     assert own in formats
-    assert parse_format("uint3,scale=minmax") in formats  # far below the budget, but asked for
+    assert parse_format("binary") in formats  # far below the budget, but asked for
     assert parse_format("int8,block=64") not in formats  # beyond it
     errors = [one.R for one in found]
     assert errors == sorted(errors)
@@ -80,7 +85,7 @@ def test_parts_serve_lossless_codes_and_laws():
     for found in kept:
         assert found.outlier_bits == predict(found.format, Normal(), shape=(16, 512)).outlier_bits > 0
     own = "int6,block=64,outliers=0.5%,code=entropy"
-    added = recommend(Normal(), 6.1, count=20, codes="entropy", laws=[], shape=(16, 512), also=[own])
+    added = recommend(Normal(), 6.1, count=8, codes="entropy", laws=[], shape=(16, 512), also=[own])
     assert parse_format(own) in [found.format for found in added]
 
 
