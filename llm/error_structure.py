@@ -12,36 +12,31 @@ The catch: parts of a sum have cross terms, which belong to neither part and may
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
-from torch.nn import functional
 
 from ..theory._typing import FloatArray
+from ._arguments import check_seed, check_whole
 from .divergence import Divergence, measure_divergence
+from .error_parts import check_shapes, coherent_part, largest_part, random_signs, regained
 from .estimates import Estimate, clustered_mean, paired_difference
 from .fisher import Fisher
-from .models import LanguageModel, weight_tensors
+from .models import LanguageModel, WeightTensor, weight_tensors
 from .quadratic import Changes, QuadraticDivergence, quadratic_divergence
-from .quantise import Assignment, quantised
+from .quantise import Assignment, TensorRecord, quantise_weight
 from .reference import Reference
+from .restore import kept_weights
 
 __all__ = [
     "ErrorStructure",
-    "coherent_part",
     "error_structure",
     "format_changes",
-    "largest_part",
     "measure_changes",
-    "random_signs",
-    "regained",
 ]
-
-# What has one gain: a tensor, a row, a column, or a run of so many elements along the rows.
-Span = Literal["tensor", "row", "column"] | int
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +45,8 @@ class ErrorStructure:
 
     Attributes
     ----------
+    records : tuple of TensorRecord
+        What the formats did to each tensor, in the order of the model.
     diagonal : float
         Half the sum of diagonal Fisher information times squared error; NaN without Fisher information.
     quadratic : QuadraticDivergence
@@ -60,10 +57,27 @@ class ErrorStructure:
         Measured with every tensor divided by its gain: the same codes, scales a little larger.
     """
 
+    records: tuple[TensorRecord, ...]
     diagonal: float
     quadratic: QuadraticDivergence
     measured: Divergence
     regained: Divergence
+
+    @property
+    def error(self) -> float:
+        """R of all tensors together: root mean square of the change over that of the weights."""
+        energy = self._energy()
+        return math.sqrt(sum(record.squared_error for record in self.records) / energy) if energy else 0.0
+
+    @property
+    def gain(self) -> float:
+        """Gain of all tensors together: the mean of their gains, each counted by the squares of its weights."""
+        energy = self._energy()
+        gains = sum(record.gain * record.elements * record.rms**2 for record in self.records)
+        return gains / energy if energy else 1.0
+
+    def _energy(self) -> float:
+        return sum(record.elements * record.rms**2 for record in self.records)
 
     @property
     def estimates(self) -> dict[str, Estimate]:
@@ -113,14 +127,15 @@ def error_structure(
     Parameters
     ----------
     language_model : LanguageModel
-        Unquantised, the model of `reference`.
+        Unquantised, the model of `reference`.  One of 16 bits rounds the parts to its type; in float32 they are exact.
     assignment : mapping of str to Format
     reference : Reference
+        Its batches are run at once.
     fisher : Fisher, optional
         For the diagonal prediction, with the errors that were made.
     draws : int >= 1
         Of random signs.
-    seed : int
+    seed : int >= 0
         Of the first draw.
     progress : callable, optional
         Called with what is being done.
@@ -132,31 +147,42 @@ def error_structure(
     Raises
     ------
     ValueError
-        If draws is not positive, or a tensor is unknown or cannot be stored.
+        If draws is not positive, nothing is assigned, or a tensor is unknown or cannot be stored.
+    OSError
+        If the files of the model changed while its weights were overwritten.
     """
-    if draws < 1:
-        raise ValueError(f"draws must be at least 1, got {draws}")
+    draws, seed = check_whole("draws", draws, 1), check_seed(seed)
+    if not assignment:
+        raise ValueError("assignment must give at least one tensor a format, got none")
     tell = progress or (lambda words: None)
     tell("quantising")
-    changes = format_changes(language_model, assignment)
+    records, changes = _quantised(language_model, assignment)
     weights = {w.name: w.parameter.detach() for w in weight_tensors(language_model.model)}
+    parts = _parts(weights, changes, assignment)
+    parts |= {f"signs {k}": random_signs(changes, seed + k) for k in range(draws)}
+    tell("differentiating")
+    quadratic = quadratic_divergence(language_model, reference.sequences, parts, batch=reference.batch)
+    del parts  # several times the weights; what follows needs none of them
+    tell("measuring")
+    measured = measure_changes(language_model, reference, changes)
+    restored = {n: regained(weights[n], change) for n, change in changes.items()}
+    tell("measuring without shrinkage")
+    again = measure_changes(language_model, reference, restored)
+    return ErrorStructure(tuple(records), _diagonal(changes, fisher), quadratic, measured, again)
+
+
+def _parts(
+    weights: Mapping[str, torch.Tensor], changes: Changes, assignment: Assignment
+) -> dict[str, Changes]:
+    """Both ways to take changes apart; each pair sums to the whole."""
     coherent = {n: coherent_part(weights[n], change) for n, change in changes.items()}
     largest = {n: largest_part(weights[n], c, assignment[n].block) for n, c in changes.items()}
-    parts: dict[str, Changes] = {
+    return {
         "coherent": coherent,
         "remainder": {n: change - coherent[n] for n, change in changes.items()},
         "largest": largest,
         "others": {n: change - largest[n] for n, change in changes.items()},
-        **{f"signs {k}": random_signs(changes, seed + k) for k in range(draws)},
     }
-    tell("differentiating")
-    quadratic = quadratic_divergence(language_model, reference.sequences, parts)
-    tell("measuring")
-    measured = measure_changes(language_model, reference, changes)
-    restored = {n: regained(weights[n], change) for n, change in changes.items()}
-    return ErrorStructure(
-        _diagonal(changes, fisher), quadratic, measured, measure_changes(language_model, reference, restored)
-    )
 
 
 def _diagonal(changes: Changes, fisher: Fisher | None) -> float:
@@ -166,143 +192,58 @@ def _diagonal(changes: Changes, fisher: Fisher | None) -> float:
 
 
 def format_changes(language_model: LanguageModel, assignment: Assignment) -> dict[str, torch.Tensor]:
-    """What formats add to the weights: restored minus original ones, by name of the tensor.
+    """What formats add to the weights: restored minus original ones, by name of the tensor; float32 at least.
 
     Raises
     ------
     ValueError
         As `quantised`.
     """
-    tensors = {w.name: w.parameter for w in weight_tensors(language_model.model) if w.name in assignment}
-    before = {name: parameter.detach().clone() for name, parameter in tensors.items()}
-    with quantised(language_model, assignment):
-        return {name: parameter.detach() - before[name] for name, parameter in tensors.items()}
+    return _quantised(language_model, assignment)[1]
+
+
+def _quantised(
+    language_model: LanguageModel, assignment: Assignment
+) -> tuple[list[TensorRecord], dict[str, torch.Tensor]]:
+    tensors = {w.name: w for w in weight_tensors(language_model.model)}
+    _check_names(assignment, tensors)
+    records, changes = [], {}
+    for name, tensor in tensors.items():
+        if name in assignment:
+            record, restored = quantise_weight(tensor, assignment[name])
+            before = tensor.parameter.detach()
+            # A difference of numbers of 16 bits is none of them.
+            wide = torch.promote_types(before.dtype, torch.float32)
+            changes[name] = restored.to(before.dtype).to(wide) - before.to(wide)
+            records.append(record)
+    return records, changes
 
 
 def measure_changes(language_model: LanguageModel, reference: Reference, changes: Changes) -> Divergence:
     """Divergence with changes added to the weights, which are as before afterwards.
 
+    Sums are rounded to the type of the weights once.
+
     Raises
     ------
     ValueError
-        If a name is no weight tensor.
+        If a name is no weight tensor, or a change has another shape.
+    OSError
+        If the files of the model changed meanwhile.
     """
-    tensors = {w.name: w.parameter.data for w in weight_tensors(language_model.model)}
-    unknown = [name for name in changes if name not in tensors]
+    tensors = {w.name: w for w in weight_tensors(language_model.model)}
+    _check_names(changes, tensors)
+    for name, change in changes.items():
+        check_shapes(tensors[name].parameter, change)
+    with kept_weights(language_model) as keeper:
+        for name, change in changes.items():
+            keeper.keep(tensors[name])
+            weights = tensors[name].parameter.data
+            weights.copy_(weights + change.to(weights.device))
+        return measure_divergence(language_model, reference)
+
+
+def _check_names(names: Iterable[str], tensors: Mapping[str, WeightTensor]) -> None:
+    unknown = [name for name in names if name not in tensors]
     if unknown:
         raise ValueError(f"{unknown[0]}: the model has no weight tensor of this name")
-    kept = {name: tensors[name].clone() for name in changes}
-    try:
-        for name, change in changes.items():
-            tensors[name] += change.to(tensors[name])
-        return measure_divergence(language_model, reference)
-    finally:
-        for name, values in kept.items():
-            tensors[name].copy_(values)
-
-
-def coherent_part(weights: torch.Tensor, change: torch.Tensor, span: Span = "tensor") -> torch.Tensor:
-    """Part of a change that multiplies weights by one factor: (g - 1) W, g = <W, W + change> / |W|^2.
-
-    Parameters
-    ----------
-    weights, change : torch.Tensor, shape (..., rows, columns)
-    span : {"tensor", "row", "column"} or int
-        What has a factor of its own; a number is a run of so many elements along the rows.
-
-    Returns
-    -------
-    torch.Tensor
-        Orthogonal to what is left of the change, within each span.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ, or the span is none of these.
-    """
-    _check_shapes(weights, change)
-    if isinstance(span, int):
-        w, d = _runs(weights, span), _runs(change, span)
-        return _joined(_projected(w, d, (-1,)), weights)
-    axes = {"tensor": tuple(range(weights.ndim)), "row": (-1,), "column": (-2,)}
-    if span not in axes:
-        raise ValueError(f"span must be 'tensor', 'row', 'column' or a number of elements, got {span!r}")
-    return _projected(weights, change, axes[span])
-
-
-def _projected(weights: torch.Tensor, change: torch.Tensor, axes: tuple[int, ...]) -> torch.Tensor:
-    w, d = weights.double(), change.double()
-    energy = w.square().sum(axes, keepdim=True)
-    factor = (w * d).sum(axes, keepdim=True) / torch.where(energy > 0, energy, 1.0)
-    return (factor * w).to(change.dtype)
-
-
-def largest_part(
-    weights: torch.Tensor, change: torch.Tensor, block: int | str | tuple[int, int]
-) -> torch.Tensor:
-    """Part of a change that falls on the weight of largest magnitude of every block.
-
-    Parameters
-    ----------
-    weights, change : torch.Tensor, shape (..., rows, columns)
-    block : int, "channel" or "tensor"
-        As in a format; blocks of several rows are taken row by row.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ, or the block is none of these.
-    """
-    _check_shapes(weights, change)
-    if block == "tensor":
-        return largest_part(weights.reshape(1, -1), change.reshape(1, -1), "channel").reshape(change.shape)
-    width = weights.shape[-1] if block == "channel" else block[1] if isinstance(block, tuple) else block
-    if not isinstance(width, int) or width < 1:
-        raise ValueError(f"block must be a number of elements, 'channel' or 'tensor', got {block!r}")
-    w, d = _runs(weights, width), _runs(change, width)
-    place = w.abs().argmax(-1, keepdim=True)
-    return _joined(torch.zeros_like(d).scatter(-1, place, d.gather(-1, place)), weights)
-
-
-def random_signs(changes: Changes, seed: int = 0) -> dict[str, torch.Tensor]:
-    """The changes with independent random signs: every square stays, all correlation goes."""
-    generator = torch.Generator().manual_seed(seed)
-    signs = {n: torch.randint(0, 2, c.shape, generator=generator) * 2 - 1 for n, c in changes.items()}
-    return {name: change * signs[name].to(change) for name, change in changes.items()}
-
-
-def regained(weights: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
-    """The change that is left when what was restored is divided by its gain.
-
-    The result is orthogonal to the weights, and its square is larger than that of the least-squares change by
-    1/g.  A tensor without gain (nothing restored of it) keeps its change.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ.
-    """
-    _check_shapes(weights, change)
-    w, d = weights.double(), change.double()
-    energy = float(w.square().sum())
-    gain = 1 + float((w * d).sum()) / energy if energy > 0 else 1.0
-    return ((w + d) / gain - w).to(change.dtype) if gain > 0 else change
-
-
-def _check_shapes(weights: torch.Tensor, change: torch.Tensor) -> None:
-    if weights.shape != change.shape:
-        raise ValueError(
-            f"change must have the shape of the weights, {tuple(weights.shape)}, got {tuple(change.shape)}"
-        )
-
-
-def _runs(x: torch.Tensor, width: int) -> torch.Tensor:
-    """Rows cut into runs; the last one is filled up with zeros."""
-    if width < 1:
-        raise ValueError(f"span must be a positive number of elements, got {width}")
-    padded = functional.pad(x, (0, -x.shape[-1] % width))
-    return padded.reshape(*x.shape[:-1], padded.shape[-1] // width, width)
-
-
-def _joined(runs: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    return runs.flatten(-2)[..., : like.shape[-1]].contiguous()

@@ -19,7 +19,7 @@ from torch import nn
 from ..theory import Format
 from ..theory.formats.codecs.plan import nominal_size, quantiser_of, reach_of
 from .divergence import Divergence, measure_divergence
-from .error_structure import largest_part
+from .error_parts import largest_part
 from .fisher import Fisher
 from .models import LanguageModel, weight_tensors
 from .noise_floor import is_near_floor, weights_dtype

@@ -10,7 +10,8 @@ import sys
 
 import torch
 
-from bitlaw.llm.error_structure import error_structure, format_changes, largest_part, measure_changes
+from bitlaw.llm.error_parts import largest_part
+from bitlaw.llm.error_structure import error_structure, format_changes, measure_changes
 from bitlaw.llm.fisher import fisher_information
 from bitlaw.llm.models import LanguageModel, load_model, weight_tensors
 from bitlaw.llm.quantise import assign

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from bitlaw.llm.divergence import measure_divergence
-from bitlaw.llm.error_structure import (
-    coherent_part,
-    error_structure,
-    format_changes,
-    largest_part,
-    measure_changes,
-    random_signs,
-    regained,
-)
+from bitlaw.llm.error_parts import coherent_part, largest_part, random_signs, regained
+from bitlaw.llm.error_structure import error_structure, format_changes, measure_changes
 from bitlaw.llm.fisher import fisher_information
 from bitlaw.llm.format_codec import quantise_tensor
-from bitlaw.llm.models import LanguageModel, weight_tensors
+from bitlaw.llm.models import LanguageModel, Part, load_model, weight_tensors
 from bitlaw.llm.quantise import assign, quantised
 from bitlaw.llm.reference import Reference, build_reference
 from bitlaw.llm.text import Sequences
 from bitlaw.theory import parse_format
+
+from .unusual import random_model, random_tokens
 
 LLOYD = parse_format("lloyd3:normal,block=16,scale=absmax:float32")
 
@@ -154,7 +151,53 @@ def test_bad_arguments_are_named(tiny: LanguageModel, reference: Reference) -> N
         coherent_part(weights, change, 0)
     with pytest.raises(ValueError, match="block must be"):
         largest_part(weights, change, "layer")
-    with pytest.raises(ValueError, match="draws must be at least 1"):
+    with pytest.raises(ValueError, match="draws must be a whole number of at least 1"):
         error_structure(tiny, assign(tiny.model, LLOYD), reference, draws=0)
-    with pytest.raises(ValueError, match="no weight tensor of this name"):
-        measure_changes(tiny, reference, {"model.absent": weights})
+    with pytest.raises(ValueError, match="assignment must give at least one tensor a format"):
+        error_structure(tiny, {}, reference)
+    for act in (
+        lambda: measure_changes(tiny, reference, {"model.absent": weights}),
+        lambda: format_changes(tiny, {"model.absent": LLOYD}),
+    ):
+        with pytest.raises(ValueError, match=r"model\.absent: the model has no weight tensor of this name"):
+            act()
+    with pytest.raises(ValueError, match=r"change must have the shape of the weights, \(32, 32\)"):
+        measure_changes(tiny, reference, {"model.layers.0.self_attn.q_proj.weight": torch.ones(1, 32)})
+
+
+def test_changes_of_weights_of_16_bits_lead_to_what_formats_restore(
+    tiny_folder: Path, sequences: Sequences
+) -> None:
+    model = load_model(tiny_folder, device="cpu", dtype="bfloat16")
+    assignment = assign(model.model, LLOYD)
+    changes = format_changes(model, assignment)
+    assert {change.dtype for change in changes.values()} == {torch.float32}
+    with quantised(model, assignment):
+        restored = {w.name: w.parameter.clone() for w in weight_tensors(model.model)}
+    for w in weight_tensors(model.model):
+        if w.name in changes:
+            assert torch.equal((w.parameter + changes[w.name]).bfloat16(), restored[w.name])
+    few = build_reference(model, Sequences(sequences.tokens[:4], "few"))
+    found = error_structure(model, assignment, few)
+    with quantised(model, assignment) as records:
+        expected = measure_divergence(model, few)
+    np.testing.assert_array_equal(found.measured.kl, expected.kl)
+    assert list(found.records) == records
+    assert found.error == pytest.approx(0.18, abs=0.03)
+    assert 0.9 < found.gain < 1 - 0.5 * found.error**2
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "part"),
+    [("gemma3_text", {"tie_word_embeddings": True}, "embedding"), ("mixtral", {}, "decoder")],
+)
+def test_tied_weights_and_stacks_of_experts_are_followed_to_second_order(
+    kind: str, settings: dict[str, bool], part: Part
+) -> None:
+    model, text = random_model(kind, **settings), random_tokens(4, 12)
+    fine = parse_format("lloyd6:normal,block=8,scale=absmax:float32")
+    assignment = assign(model.model, fine, parts=(part,))
+    shapes = {w.parameter.ndim for w in weight_tensors(model.model) if w.name in assignment}
+    assert (3 in shapes) == (kind == "mixtral")
+    found = error_structure(model, assignment, build_reference(model, text)).estimates
+    assert found["measured"].value == pytest.approx(found["full"].value, rel=0.1)

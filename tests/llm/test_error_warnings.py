@@ -10,7 +10,8 @@ import torch
 
 from bitlaw.llm.audit import audit, model_statistics
 from bitlaw.llm.divergence import measure_divergence
-from bitlaw.llm.error_structure import largest_part, measure_changes
+from bitlaw.llm.error_parts import largest_part
+from bitlaw.llm.error_structure import measure_changes
 from bitlaw.llm.error_warnings import error_warnings, largest_weights_matter, shrinkage_divergence
 from bitlaw.llm.fisher import Fisher, fisher_information
 from bitlaw.llm.models import LanguageModel, weight_tensors
