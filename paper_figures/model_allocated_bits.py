@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from bitlaw.theory import parse_format
 
 from .model_formats import BLOCK
-from .model_results import ALLOCATED, ModelResults, NotInStudy, RunResult
+from .model_results import ModelResults
+from .model_runs import ALLOCATED, NotInStudy, RunResult
 from .model_study import UNIFORM, ModelParts, ModelStudy
 from .model_tensors import Tensor, by_kind, looks, mark_layers, need_parts, places, tensors_of
 from .style import GREY, panels, styled

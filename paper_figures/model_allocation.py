@@ -16,7 +16,8 @@ import numpy as np
 
 from .model_formats import BLOCK
 from .model_points import Point, caption, draw_curve, kl_point, measured_on
-from .model_results import ALLOCATED, ModelResults, NotInStudy, RunResult
+from .model_results import ModelResults
+from .model_runs import ALLOCATED, NotInStudy, RunResult
 from .model_study import UNIFORM, AllocationPlan, ModelStudy
 from .style import BLACK, BLUE, GREEN, GREY, ORANGE, panels, styled
 

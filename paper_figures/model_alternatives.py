@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from .model_formats import BLOCK, NAMED
 from .model_panels import Compared, compared, row_panels
-from .model_results import ModelResults, missing_runs
+from .model_results import ModelResults
+from .model_runs import missing_runs
 from .model_study import ModelStudy
 from .style import BLACK, styled
 

@@ -14,7 +14,8 @@ from bitlaw.theory import parse_format
 from .model_formats import MAIN
 from .model_panels import KL, plain_ticks
 from .model_points import floor_of, measured_on
-from .model_results import ModelResults, RunResult
+from .model_results import ModelResults
+from .model_runs import RunResult
 from .model_study import ModelStudy
 from .style import BLACK, BLUE, GREEN, ORANGE, PURPLE, panels, styled
 

@@ -22,7 +22,8 @@ from .model_formats import (
     TENSOR,
 )
 from .model_points import Point, draw_curve, kl_point, measured_on, scaled
-from .model_results import FAMILIES, ModelResults, missing_runs
+from .model_results import ModelResults
+from .model_runs import FAMILIES, missing_runs
 from .model_study import ModelStudy
 from .style import BLUE, GREY, grid, styled
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from .model_formats import MAIN
 from .model_points import caption
-from .model_results import FAMILIES, ModelResults
+from .model_results import ModelResults
+from .model_runs import FAMILIES
 from .model_study import ModelStudy
 from .style import panels, styled
 

@@ -31,7 +31,7 @@ from . import (
     model_trade_off,
     model_weight_histograms,
 )
-from .model_results import NotInStudy
+from .model_runs import NotInStudy
 from .model_study import UNIFORM, AllocationPlan, ModelStudy
 from .style import settings
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .model_panels import plain_ticks
-from .model_results import NotInStudy
+from .model_runs import NotInStudy
 from .model_study import ModelStudy
 from .model_tensors import Tensor, by_kind, looks, mark_layers, middle, need_parts, places, tensors_of
 from .style import BLACK, BLUE, GREY, ORANGE, grid, styled

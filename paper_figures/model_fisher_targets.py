@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .model_points import identity
-from .model_results import NotInStudy
+from .model_runs import NotInStudy
 from .model_study import ModelStudy
 from .model_tensors import Tensor, by_kind, looks, mark_layers, need_parts, places, tensors_of
 from .style import BLACK, panels, styled

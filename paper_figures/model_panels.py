@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .model_points import kl_point, measured_on
-from .model_results import ModelResults, RunResult
+from .model_results import ModelResults
+from .model_runs import RunResult
 from .style import BLACK, BLUE, GREEN, ORANGE, panels
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .model_results import FAMILIES, ModelResults, RunResult
+from .model_results import ModelResults
+from .model_runs import FAMILIES, RunResult
 from .style import BLACK, GREY
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from .model_formats import BLOCK, CHANNEL, CODED, OUTLIERS, TENSOR
 from .model_points import Point, caption, draw_curve, families, kl_point, scaled
-from .model_results import FAMILIES, ModelResults, missing_runs
+from .model_results import ModelResults
+from .model_runs import FAMILIES, missing_runs
 from .model_study import ModelStudy
 from .style import panels, styled
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .model_results import NotInStudy
+from .model_runs import NotInStudy
 from .model_study import ModelParts, ModelStudy
 from .style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE
 

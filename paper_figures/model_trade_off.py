@@ -1,19 +1,21 @@
 """KL divergence of a model against bits per weight, measured, for formats of all families.
 
 A bit more halves R and so divides the KL by about four, which makes falling straight lines of families whose
-formats differ in their width alone.  Formats that have a name of their own are named beside their markers, in
-the order of their KL; formats that other figures brought into the study are faint.
+formats differ in their width alone; those are joined.  Formats that have a name of their own are named beside their
+markers, in the order of their KL; formats that other figures brought into the study are faint.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .model_formats import MAIN
 from .model_points import Point, caption, draw_points, kl_point
 from .model_results import ModelResults
+from .model_runs import FAMILIES
 from .model_study import ModelStudy
 from .style import GREY, panels, styled
 
@@ -28,6 +30,8 @@ paper = "Orr, Ribar and Luschi (arXiv 2505.12988), KL divergence against bits"
 
 FORMATS = MAIN
 
+# Width at the end of an element's first word, and the step of a uniform grid.
+_WIDTH = re.compile(r"(?<=^cbrt)\d+|(?<=^int)\d+|(?<=multiplier=)[\d.]+")
 _CLOSE = 0.1  # bits between names that share a place
 
 
@@ -52,6 +56,9 @@ def compute(study: ModelStudy) -> Data:
 def draw(data: Data) -> Figure:
     """One panel."""
     figure, (axes,) = panels(1, height=3.6)
+    for members in _ladders(data.points):
+        look = {"color": FAMILIES[members[0].family]["color"], "linewidth": 0.9, "alpha": 0.6, "zorder": 1.5}
+        axes.plot([point.x for point in members], [point.y for point in members], **look)
     draw_points(axes, data.points)
     if data.others:
         draw_points(axes, data.others, faint=True)
@@ -62,6 +69,14 @@ def draw(data: Data) -> Figure:
     axes.set(xlabel="bits per weight, everything counted", ylabel="KL divergence (nats per token)")
     caption(figure, axes, data.results)
     return figure
+
+
+def _ladders(points: tuple[Point, ...]) -> list[list[Point]]:
+    """Points whose specifications differ in the width of the element, or in a step, and nowhere else."""
+    ladders: dict[str, list[Point]] = {}
+    for point in sorted((p for p in points if "," in p.name), key=lambda p: p.x):
+        ladders.setdefault(_WIDTH.sub("*", point.name), []).append(point)
+    return list(ladders.values())
 
 
 def _name(axes: Axes, points: tuple[Point, ...]) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .model_results import NotInStudy
+from .model_runs import NotInStudy
 from .model_study import ModelStudy
 from .model_tensors import middle, need_parts, tensors_of
 from .style import BLACK, BLUE, GREEN, ORANGE, PURPLE, grid, styled

@@ -14,7 +14,8 @@ from bitlaw.llm.workload import Workload
 from bitlaw.paper_figures import model_allocation, model_compression, model_scaled_kl
 from bitlaw.paper_figures.model_figures import MODEL_FIGURES, draw_model_figures, figure_studies
 from bitlaw.paper_figures.model_formats import BLOCK, CODED, OUTLIERS, TENSOR
-from bitlaw.paper_figures.model_results import ModelResults, NotInStudy, RunResult, TensorResult
+from bitlaw.paper_figures.model_results import ModelResults
+from bitlaw.paper_figures.model_runs import NotInStudy, RunResult, TensorResult
 from bitlaw.paper_figures.model_study import ModelStudy
 from bitlaw.theory import parse_format
 
@@ -136,7 +137,13 @@ def test_the_figure_of_spread_bits_asks_for_its_runs_alone() -> None:
     ]
 
 
-def test_a_study_of_spread_bits_is_drawn(tiny_folder: Path, tmp_path: Path) -> None:
+def test_a_study_of_spread_bits_is_drawn(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uniform, *others = model_allocation.ALLOCATIONS
+    kept = [one for one in others if one.bits in (None, 3.25)]
+    monkeypatch.setattr(model_allocation, "FORMATS", model_allocation.FORMATS[:3])
+    monkeypatch.setattr(model_allocation, "ALLOCATIONS", (uniform, *kept[:3]))
     workload = Workload(sequences=4, length=16, batch=4, device="cpu")
     with Results(tmp_path / "r.sqlite") as results:
         for part in figure_studies([str(tiny_folder)], workload, ["model_allocation"]):
@@ -144,10 +151,10 @@ def test_a_study_of_spread_bits_is_drawn(tiny_folder: Path, tmp_path: Path) -> N
     found = ModelStudy.open(tmp_path / "r.sqlite", tmp_path / "work")
     data = model_allocation.compute(found)
     assert {label: len(points) for label, points in data.curves.items()} == {
-        "one format for all": 5,
-        "ends in more bits": 3,
-        "published rule": 5,
-        "least predicted KL": 5,
+        "one format for all": 3,
+        "ends in more bits": 1,
+        "published rule": 1,
+        "least predicted KL": 1,
     }
     figure = model_allocation.draw(data)
     assert all(axes.get_xlabel() and axes.get_ylabel() for axes in figure.axes)

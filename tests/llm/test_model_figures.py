@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -20,12 +21,13 @@ from bitlaw.llm.reference import build_reference
 from bitlaw.llm.study import run_study
 from bitlaw.llm.study_config import Allocation, Study
 from bitlaw.llm.study_parts import keep_text_fisher, open_parts
-from bitlaw.llm.study_results import RUN_COLUMNS, Results
+from bitlaw.llm.study_results import Results
 from bitlaw.llm.text import Sequences
 from bitlaw.llm.workload import Workload, open_workload
-from bitlaw.paper_figures import model_trade_off
+from bitlaw.paper_figures import model_kl_prediction, model_trade_off
 from bitlaw.paper_figures.model_figures import MODEL_FIGURES, draw_model_figures, figure_studies
-from bitlaw.paper_figures.model_results import FAMILIES, ModelResults, NotInStudy, family_of
+from bitlaw.paper_figures.model_results import ModelResults
+from bitlaw.paper_figures.model_runs import FAMILIES, NotInStudy, family_of
 from bitlaw.paper_figures.model_study import UNIFORM, ModelStudy
 from bitlaw.theory import parse_format
 
@@ -172,10 +174,11 @@ def test_results_come_back_from_their_file_and_draw_the_same_bytes(study: ModelS
     study.results.save(tmp_path / "results.json")
     loaded = ModelResults.load(tmp_path / "results.json")
     assert loaded == study.results
-    first = draw_model_figures(study, tmp_path / "one", GENERAL)
-    second = draw_model_figures(replace(study, results=loaded), tmp_path / "two", GENERAL)
+    names = ("model_trade_off", "model_error_prediction")
+    first = draw_model_figures(study, tmp_path / "one", names)
+    second = draw_model_figures(replace(study, results=loaded), tmp_path / "two", names)
     assert [path.name for one in first for path in one.files] == [
-        f"{name}.{kind}" for name in GENERAL for kind in ("png", "pdf")
+        f"{name}.{kind}" for name in names for kind in ("png", "pdf")
     ]
     assert first[0].files[0].read_bytes().startswith(b"\x89PNG")
     for one, two in zip(first, second, strict=True):
@@ -188,7 +191,8 @@ def test_figures_of_all_runs_are_labelled(name: str, study: ModelStudy) -> None:
     for axes in figure.axes:
         assert axes.get_xlabel()
         assert axes.get_ylabel()
-        assert Path(study.results.model).name in axes.get_title()
+    titles = (figure.get_suptitle(), *(axes.get_title() for axes in figure.axes))
+    assert any(Path(study.results.model).name in title for title in titles)
     texts = {text.get_text() for text in figure.legends[0].get_texts()}
     assert {"block scale", "tensor scale", "outliers kept"} <= texts
 
@@ -196,9 +200,37 @@ def test_figures_of_all_runs_are_labelled(name: str, study: ModelStudy) -> None:
 def test_one_sequence_has_no_interval_and_is_drawn(tiny_folder: Path, tmp_path: Path) -> None:
     study = carry_out(tiny_folder, tmp_path, Allocation("all", PARTS), sequences=1)
     assert {run.kl_lower for run in study.results.runs} == {None}
-    drawn = draw_model_figures(study, tmp_path / "new", GENERAL)
-    assert all(path.stat().st_size > 0 for one in drawn for path in one.files)
-    assert all(len(one.files) == 2 for one in drawn)
+    for name in GENERAL:
+        MODEL_FIGURES[name].draw(MODEL_FIGURES[name].compute(study)).canvas.draw()
+
+
+def test_formats_that_differ_in_width_alone_are_joined(study: ModelStudy) -> None:
+    steps = tuple(
+        f"int12sym,scale=rms:float32,reach=1,multiplier={step},code=entropy" for step in (0.3, 0.075)
+    )
+    names = ("cbrt3:normal", "cbrt4:normal", "cbrt3:normal,block=64", "cbrt4:normal,block=64", "nf4", *steps)
+    data = model_trade_off.compute(study)
+    (like, *_) = data.points
+    points = tuple(replace(like, name=name, x=float(place)) for place, name in enumerate(names))
+    joined = [
+        line for line in model_trade_off.draw(replace(data, points=points)).axes[0].lines if line.get_alpha()
+    ]
+    shown = {tuple(np.asarray(line.get_xdata()).tolist()) for line in joined if len(line.get_xdata()) > 1}
+    assert shown == {(2.0, 3.0), (5.0, 6.0)}
+
+
+def test_the_ratio_to_the_prediction_has_the_interval_of_the_measurement(study: ModelStudy) -> None:
+    right = model_kl_prediction.draw(model_kl_prediction.compute(study)).axes[1]
+    expected = {(run.predicted_kl, run.kl / run.predicted_kl) for run in study.results.uniform}
+    shown = {
+        tuple(point) for line in right.lines if line.get_linestyle() == "None" for point in line.get_xydata()
+    }
+    for x, y in expected:
+        assert any(point == pytest.approx((x, y)) for point in shown)
+    ends = {segment[1, 1] for bars in right.collections for segment in bars.get_segments()}
+    run = study.results.uniform[0]
+    assert run.kl_upper is not None
+    assert any(end == pytest.approx(run.kl_upper / run.predicted_kl) for end in ends)
 
 
 @pytest.mark.parametrize("name", list(MODEL_FIGURES))
@@ -242,50 +274,6 @@ def test_a_study_of_one_figure_holds_its_formats_alone() -> None:
 def test_the_trade_off_covers_all_families() -> None:
     found = [family_of(parse_format(name)) for name in MODEL_FIGURES["model_trade_off"].FORMATS]
     assert set(found) == set(FAMILIES)
-
-
-def row(model: str, name: str, key: str, **changes: str) -> dict[str, Any]:
-    numbers = dict.fromkeys(RUN_COLUMNS, 1.0)
-    told = {"weights": "w", "tokens": "t", "code": "c", "text": "standard", "sequences": 2, "length": 8}
-    about = {"fingerprint": key, "model": model, "format": name, "specification": name, "allocation": "all"}
-    return {**numbers, **told, **about, **changes}
-
-
-def test_rows_of_several_models_need_a_name() -> None:
-    rows = [row("x/one", "nf4", "1"), row("two", "nf4", "2"), row("two", "q4_0", "3")]
-    assert [run.name for run in ModelResults.from_rows(rows, [], "two").runs] == ["nf4", "q4_0"]
-    assert ModelResults.from_rows(rows, [], "one").model == "x/one"
-    for model, told in (
-        (None, "runs of 2 models, name one of x/one, two"),
-        ("three", "no models 'three', but runs of x/one, two"),
-    ):
-        with pytest.raises(ValueError, match=told):
-            ModelResults.from_rows(rows, [], model)
-    with pytest.raises(ValueError, match="hold no runs"):
-        ModelResults.from_rows([], [])
-
-
-def test_rows_of_older_code_or_another_text_are_left_out() -> None:
-    rows = [
-        row("m", "nf4", "1", code="old"),
-        row("m", "mxfp4", "2", tokens="others"),
-        row("m", "q4_0", "3", text="first"),
-        row("m", "nf4", "4"),
-        row("m", "q4_0", "5"),
-    ]
-    found = ModelResults.from_rows(rows, [])
-    assert [(run.name, found.text) for run in found.runs] == [("q4_0", "standard"), ("nf4", "standard")]
-    old = ModelResults.from_rows(rows, [], digests={"weights": "w", "tokens": "t", "code": "old"})
-    assert [run.name for run in old.runs] == ["nf4"]
-    with pytest.raises(ValueError, match="no runs with this text"):
-        ModelResults.from_rows(rows, [], digests={"weights": "w", "tokens": "none", "code": "c"})
-
-
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"model": "m", "runs": [{"name": "nf4"}]}'])
-def test_files_of_something_else_are_refused(text: str, tmp_path: Path) -> None:
-    (tmp_path / "x.json").write_text(text)
-    with pytest.raises(ValueError, match=r"x\.json: holds no results of a model"):
-        ModelResults.load(tmp_path / "x.json")
 
 
 def test_importing_the_figures_imports_neither_torch_nor_matplotlib() -> None:

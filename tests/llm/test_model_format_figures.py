@@ -26,7 +26,8 @@ from bitlaw.paper_figures import (
 )
 from bitlaw.paper_figures.model_figures import MODEL_FIGURES
 from bitlaw.paper_figures.model_panels import Compared
-from bitlaw.paper_figures.model_results import ModelResults, NotInStudy, RunResult
+from bitlaw.paper_figures.model_results import ModelResults
+from bitlaw.paper_figures.model_runs import NotInStudy, RunResult
 from bitlaw.paper_figures.model_study import ModelStudy
 from bitlaw.theory import parse_format
 

@@ -28,7 +28,8 @@ from bitlaw.paper_figures import (
     model_weight_histograms,
 )
 from bitlaw.paper_figures.model_figures import MODEL_FIGURES, draw_model_figures
-from bitlaw.paper_figures.model_results import ModelResults, NotInStudy
+from bitlaw.paper_figures.model_results import ModelResults
+from bitlaw.paper_figures.model_runs import NotInStudy
 from bitlaw.paper_figures.model_study import ModelStudy
 from bitlaw.paper_figures.model_tensors import by_kind, looks, middle, places, tensors_of
 from bitlaw.theory import parse_format
