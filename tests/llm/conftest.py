@@ -13,7 +13,9 @@ from bitlaw.llm.embedded import Recipe, embedded_model_folder
 from bitlaw.llm.models import LanguageModel, load_model
 from bitlaw.llm.study import Outcome
 from bitlaw.llm.text import Sequences, token_sequences
+from bitlaw.paper_figures.model_study import ModelStudy
 
+from .constructed import real_study
 from .studies import carry_out, small
 
 RECIPE = Recipe(
@@ -43,3 +45,9 @@ def finished(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     outcome, rows = carry_out(small(tiny_folder), folder)
     assert (outcome, len(rows)) == (Outcome(3, 0, ()), 3)
     return folder
+
+
+@pytest.fixture(scope="session")
+def whole_study(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> ModelStudy:
+    """Two formats on all tensors, a budget by each rule, and both kinds of Fisher information."""
+    return real_study(tiny_folder, tmp_path_factory.mktemp("parts"))

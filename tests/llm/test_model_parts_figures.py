@@ -13,13 +13,9 @@ from torch import nn
 
 from bitlaw.llm import fisher_bits
 from bitlaw.llm.fisher import Fisher
-from bitlaw.llm.models import Part, WeightTensor
-from bitlaw.llm.statistics import TensorStatistics, tensor_statistics
-from bitlaw.llm.study import run_study
-from bitlaw.llm.study_config import Allocation, Study
-from bitlaw.llm.study_parts import StudyParts, keep_text_fisher
-from bitlaw.llm.study_results import RUN_COLUMNS, TENSOR_COLUMNS, Results
-from bitlaw.llm.workload import Workload, open_workload
+from bitlaw.llm.models import WeightTensor
+from bitlaw.llm.statistics import tensor_statistics
+from bitlaw.llm.study_parts import StudyParts
 from bitlaw.paper_figures import (
     model_allocated_bits,
     model_bits_per_element,
@@ -28,66 +24,18 @@ from bitlaw.paper_figures import (
     model_weight_histograms,
 )
 from bitlaw.paper_figures.model_figures import MODEL_FIGURES, draw_model_figures
-from bitlaw.paper_figures.model_results import ModelResults
 from bitlaw.paper_figures.model_runs import NotInStudy
 from bitlaw.paper_figures.model_study import ModelStudy
 from bitlaw.paper_figures.model_tensors import by_kind, looks, middle, places, tensors_of
-from bitlaw.theory import parse_format
+
+from .constructed import DOWN, EMBEDDING, NAMES, QUERY, SHAPE, information, made, statistics, with_parts
 
 OF_PARTS = (model_weight_histograms, model_fisher_structure, model_fisher_targets, model_allocated_bits)
-NONE = ModelResults("some/model", "t", 2, 8, ())
-EMBEDDING, QUERY, DOWN = "embed.weight", "layers.{}.attn.q_proj.weight", "layers.{}.mlp.down_proj.weight"
-NAMES: dict[str, Part] = {
-    EMBEDDING: "embedding",
-    **{text.format(layer): "decoder" for layer in range(3) for text in (QUERY, DOWN)},
-    "lm_head.weight": "head",
-}
-SHAPE = (24, 64)
 
 
-def weights(name: str, part: Part, generator: torch.Generator) -> TensorStatistics:
-    return tensor_statistics(WeightTensor(name, nn.Parameter(torch.randn(SHAPE, generator=generator)), part))
-
-
-def information(seed: int, targets: Any = "sampled") -> Fisher:
-    generator = torch.Generator().manual_seed(seed)
-    values = {name: torch.rand(SHAPE, generator=generator) * 4**place for place, name in enumerate(NAMES)}
-    return Fisher(values, 100, targets)
-
-
-@pytest.fixture(scope="module")
-def statistics() -> dict[str, TensorStatistics]:
-    generator = torch.Generator().manual_seed(0)
-    return {name: weights(name, part, generator) for name, part in NAMES.items()}
-
-
-@pytest.fixture(scope="module")
-def made(statistics: dict[str, TensorStatistics]) -> ModelStudy:
-    return ModelStudy(NONE, StudyParts(statistics, information(1), information(2, "text")))
-
-
-def with_parts(study: ModelStudy, **changes: Any) -> ModelStudy:
-    assert isinstance(study.parts, StudyParts)
-    return replace(study, parts=replace(study.parts, **changes))
-
-
-@pytest.fixture(scope="module")
-def real(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> ModelStudy:
-    """Two formats on all tensors, a budget by each rule, and both kinds of Fisher information."""
-    folder = tmp_path_factory.mktemp("parts")
-    workload = Workload(sequences=4, length=24, batch=4, device="cpu")
-    parts: Any = ("embedding", "decoder", "head")
-    formats = {text: parse_format(text) for text in ("q4_0", "int3,scale=absmax:float32,outliers=1%")}
-    allocations = (
-        Allocation("all", parts),
-        Allocation("least", parts, bits=4.0),
-        Allocation("published rule", parts, bits=3.9, rule="published"),
-    )
-    keep_text_fisher(open_workload(str(tiny_folder), workload), folder / "work")
-    with Results(folder / "r.sqlite") as results:
-        study = Study((str(tiny_folder),), formats, allocations, workload)
-        assert not run_study(study, results, folder / "work").failures
-    return ModelStudy.open(folder / "r.sqlite", folder / "work")
+@pytest.fixture(scope="module", name="made")
+def made_up() -> ModelStudy:
+    return made()
 
 
 def test_kinds_and_layers_are_read_from_names() -> None:
@@ -119,7 +67,7 @@ def test_kinds_and_layers_are_read_from_names() -> None:
     assert (place["wte.weight"], place[decoder[0]], place["out.weight"]) == (-1, 11, 12)
 
 
-def test_the_middle_of_a_kind_is_in_the_middle_layer(statistics: dict[str, TensorStatistics]) -> None:
+def test_the_middle_of_a_kind_is_in_the_middle_layer() -> None:
     found = middle(tensors_of(NAMES))
     assert [tensor.name for tensor in found.values()] == [
         EMBEDDING,
@@ -163,11 +111,9 @@ def test_a_histogram_is_drawn_where_it_was_counted(made: ModelStudy) -> None:
     assert texts == ["weights", "Normal", "Laplace", "Student-t", "gen. Normal"]
 
 
-def test_tensors_of_equal_weights_have_no_panel(
-    made: ModelStudy, statistics: dict[str, TensorStatistics]
-) -> None:
+def test_tensors_of_equal_weights_have_no_panel(made: ModelStudy) -> None:
     constant = tensor_statistics(WeightTensor(EMBEDDING, nn.Parameter(torch.ones(SHAPE)), "embedding"))
-    data = model_weight_histograms.compute(with_parts(made, statistics=statistics | {EMBEDDING: constant}))
+    data = model_weight_histograms.compute(with_parts(made, statistics=statistics() | {EMBEDDING: constant}))
     assert [panel.label for panel in data.panels] == ["query, layer 1", "down, layer 1", "head"]
     with pytest.raises(NotInStudy, match="all weights of every tensor are equal"):
         model_weight_histograms.compute(with_parts(made, statistics={EMBEDDING: constant}))
@@ -249,91 +195,15 @@ def test_targets_that_are_missing_are_named(made: ModelStudy) -> None:
         model_fisher_targets.compute(with_parts(made, fisher=information(2, "text")))
 
 
-def test_without_a_run_the_bits_are_the_least_predicted(made: ModelStudy) -> None:
-    data = model_allocated_bits.compute(made)
-    assert made.parts is not None
-    assert not data.measured
-    assert data.mean <= model_allocated_bits.BUDGET
-    assert np.mean(list(data.least.values())) == pytest.approx(data.mean)  # tensors are of one size
-    assert data.published == fisher_bits(made.parts.statistics, made.parts.fisher, data.mean)
-    # Information grows fourfold from tensor to tensor: a bit more by the rule, no bit fewer by the choice.
-    by_rule, chosen = list(data.published.values()), list(data.least.values())
-    assert np.diff(by_rule) == pytest.approx([1.0] * (len(NAMES) - 1), abs=0.2)
-    assert chosen == sorted(chosen)
-
-
-def test_a_run_at_a_budget_is_shown_with_its_measured_bits(real: ModelStudy) -> None:
-    data = model_allocated_bits.compute(real)
-    (run,) = [run for run in real.results.runs if run.allocation == "least"]
-    assert real.parts is not None
-    assert data.measured
-    assert data.least == {tensor.name: tensor.bits for tensor in run.tensors}
-    assert data.mean == run.bits
-    assert data.published == fisher_bits(real.parts.statistics, real.parts.fisher, run.bits)
-    texts = {text.get_text() for text in model_allocated_bits.draw(data).legends[0].get_texts()}
-    assert {"mean", "embedding", "query", "down"} <= texts
-
-
-def test_runs_by_the_published_rule_are_not_shown_as_the_least(real: ModelStudy) -> None:
-    kept = tuple(run for run in real.results.runs if run.allocation != "least")
-    assert any("published" in run.allocation for run in kept)
-    assert not model_allocated_bits.compute(replace(real, results=replace(real.results, runs=kept))).measured
-
-
-def test_bars_are_the_parts_of_the_runs(real: ModelStudy) -> None:
-    data = model_bits_per_element.compute(real)
-    runs = {run.name: run for run in real.results.uniform}
-    assert {bar.name for bar in data.bars} == set(runs)
-    for bar in data.bars:
-        run = runs[bar.name]
-        values = [run.element_bits, run.scale_bits, run.outlier_bits, run.codebook_bits]
-        assert list(bar.parts.values()) == values
-        assert sum(values) == pytest.approx(run.predicted_bits, rel=1e-9)
-        assert (bar.measured, bar.kl, bar.kl_upper) == (run.bits, run.kl, run.kl_upper)
-    assert [bar.label for bar in data.bars] == ["int3, tensor, 1% outliers", "q4_0"]
-    left = model_bits_per_element.draw(data).axes[0]
-    ends = [patch.get_x() + patch.get_width() for patch in left.patches]
-    assert ends[-len(data.bars) :] == pytest.approx([runs[bar.name].predicted_bits for bar in data.bars])
-
-
-def rows(formats: tuple[str, ...]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    runs, tensors = [], []
-    for place, text in enumerate(formats):
-        about = {"model": "m", "text": "t", "weights": "w", "tokens": "t", "code": "c", "allocation": "all"}
-        about |= {"fingerprint": str(place), "format": text, "specification": str(parse_format(text))}
-        runs.append(dict.fromkeys(RUN_COLUMNS, 1.0) | about | {"bits": 9.0 - place / 8, "kl_lower": None})
-        tensors.append(dict.fromkeys(TENSOR_COLUMNS, 1.0) | {"fingerprint": str(place), "format": text})
-    return runs, tensors
-
-
-def test_a_large_study_shows_the_formats_of_other_figures() -> None:
-    more = tuple(f"int{width},block={size}" for width in range(2, 8) for size in (8, 16, 32, 64))
-    large = ModelStudy(ModelResults.from_rows(*rows((*model_bits_per_element.FORMATS, *more))))
-    bars = model_bits_per_element.compute(large).bars
-    assert {bar.name for bar in bars} == set(model_bits_per_element.FORMATS)
-    assert [bar.measured for bar in bars] == sorted(bar.measured for bar in bars)
-    assert len({bar.label for bar in bars}) == len(bars), "no two rows have one label"
-    small = ModelStudy(ModelResults.from_rows(*rows(more)))
-    assert {bar.name for bar in model_bits_per_element.compute(small).bars} == set(more)
-    assert all(bar.kl_lower == bar.kl for bar in bars), "no interval is none"
-    with pytest.raises(NotInStudy, match="no run with one format for all tensors"):
-        model_bits_per_element.compute(ModelStudy(NONE))
-
-
 @pytest.mark.parametrize("module", OF_PARTS, ids=lambda module: module.__name__.rpartition(".")[2])
-def test_figures_of_the_model_need_what_the_study_keeps(module: Any, real: ModelStudy) -> None:
+def test_figures_of_the_model_need_what_the_study_keeps(module: Any, whole_study: ModelStudy) -> None:
     with pytest.raises(NotInStudy, match="work folder of the study"):
-        module.compute(replace(real, parts=None))
+        module.compute(replace(whole_study, parts=None))
 
 
-def test_parts_of_another_model_are_not_shown_beside_the_runs(real: ModelStudy, made: ModelStudy) -> None:
-    with pytest.raises(NotInStudy, match="of another model than the runs"):
-        model_allocated_bits.compute(replace(real, parts=made.parts))
-
-
-def test_all_are_drawn_from_a_study(real: ModelStudy, tmp_path: Path) -> None:
+def test_all_are_drawn_from_a_study(whole_study: ModelStudy, tmp_path: Path) -> None:
     names = [name for name, module in MODEL_FIGURES.items() if module in (*OF_PARTS, model_bits_per_element)]
     assert len(names) == 5
-    drawn = draw_model_figures(real, tmp_path, names)
+    drawn = draw_model_figures(whole_study, tmp_path, names)
     assert [one.skipped for one in drawn] == [None] * 5
     assert all(path.stat().st_size > 0 for one in drawn for path in one.files)
