@@ -16,7 +16,7 @@ from functools import cached_property
 import numpy as np
 
 from .._typing import FloatArray
-from ._radial_kernels import DEGREE, panel_points, series_values
+from ._panel_series import DEGREE, panel_points, series_values
 from .quadrature import legendre_rule
 
 __all__ = ["TOLERANCE", "PanelDensity", "fit_density", "points_on"]

@@ -14,87 +14,15 @@ import numpy as np
 
 from .._compiled import kernel
 from .._typing import FloatArray
+from ._panel_series import add_series, find_panel, local_coordinate
 
-__all__ = ["DEGREE", "circle_integrals", "curve_moments", "panel_points", "ray_integrals", "series_values"]
+__all__ = ["circle_integrals", "curve_moments", "ray_integrals"]
 
 _LEAST_COSINE = 1e-17  # where the angle is a right one but for rounding
-_FAR_APART = 1.5  # ratio of the ends of a panel above which its coordinate is logarithmic: powers are lines
-DEGREE = 16  # coefficients on a panel, and nodes of its rules
 
 
 @kernel
-def _add_series(coefficients: FloatArray, x: FloatArray, work: FloatArray, out: FloatArray) -> None:
-    """Add the Chebyshev series at the points x in (-1, 1) to `out` (Clenshaw)."""
-    count = x.size
-    for j in range(count):
-        work[0, j] = 0.0
-        work[1, j] = 0.0
-    for i in range(coefficients.size - 1, 0, -1):
-        c = coefficients[i]
-        for j in range(count):
-            now = 2.0 * x[j] * work[0, j] - work[1, j] + c
-            work[1, j] = work[0, j]
-            work[0, j] = now
-    for j in range(count):
-        out[j] += x[j] * work[0, j] - work[1, j] + coefficients[0]
-
-
-@kernel
-def _find(edges: FloatArray, x: float) -> int:
-    """Panel whose half-open interval [edge, next edge) holds x, clipped to the first and last."""
-    low = 0
-    high = edges.size - 1
-    while high - low > 1:
-        middle = (low + high) // 2
-        if edges[middle] <= x:
-            low = middle
-        else:
-            high = middle
-    return low
-
-
-@kernel
-def _local(r: FloatArray, low: float, high: float, out: FloatArray) -> None:
-    """Coordinate in (-1, 1) of points on a panel: logarithmic on a panel whose ends are far apart in ratio."""
-    if low > 0.0 and high > _FAR_APART * low:
-        scale = 2.0 / math.log(high / low)
-        for k in range(r.size):
-            out[k] = scale * math.log(r[k] / low) - 1.0
-    else:
-        for k in range(r.size):
-            out[k] = 2.0 * (r[k] - low) / (high - low) - 1.0
-
-
-@kernel
-def panel_points(edges: FloatArray, x: FloatArray) -> FloatArray:
-    """Points of every panel that have the coordinates x there, shape (x, panels)."""
-    out = np.empty((x.size, edges.size - 1))
-    for p in range(edges.size - 1):
-        low, high = edges[p], edges[p + 1]
-        for k in range(x.size):
-            if low > 0.0 and high > _FAR_APART * low:
-                out[k, p] = low * math.exp(0.5 * (1.0 + x[k]) * math.log(high / low))
-            else:
-                out[k, p] = low + 0.5 * (1.0 + x[k]) * (high - low)
-    return out
-
-
-@kernel
-def series_values(edges: FloatArray, coefficients: FloatArray, x: FloatArray) -> FloatArray:
-    """Value of the piecewise series at every x; points outside take the nearest end."""
-    out = np.zeros(x.size)
-    work = np.empty((2, 1))
-    point = np.empty(1)
-    for i in range(x.size):
-        p = _find(edges, x[i])
-        _local(x[i : i + 1], edges[p], edges[p + 1], point)
-        point[0] = min(max(point[0], -1.0), 1.0)
-        _add_series(coefficients[p], point, work, out[i : i + 1])
-    return out
-
-
-@kernel
-def _eighth(  # noqa: C901
+def _eighth(
     radius: float,
     a_edges: FloatArray,
     a_series: FloatArray,
@@ -108,19 +36,11 @@ def _eighth(  # noqa: C901
 ) -> float:
     """Integral over the part of the circle where the radius of the first density is the smaller one."""
     total = 0.0
-    unit = min(radius, 1.0)  # powers of small radii underflow
-    top = min(radius / math.sqrt(2.0), a_edges[-1])
-    if b_edges[0] > 0.0:
-        if b_edges[0] >= radius:
-            return total
-        top = min(top, _other_side(radius, b_edges[0]))
-    start = a_edges[0]
-    if b_edges[-1] < radius:
-        start = max(start, _other_side(radius, b_edges[-1]))
+    start, top = _arc(radius, a_edges, b_edges)
     if not start < top:
         return total
-    i = _find(a_edges, start)
-    j = _find(b_edges, _other_side(radius, start))
+    i = find_panel(a_edges, start)
+    j = find_panel(b_edges, _other_side(radius, start))
     s, q, x, value = work[0], work[1], work[2], work[3]
     while start < top and i + 1 < a_edges.size and j >= 0:
         a_stop, b_stop = a_edges[i + 1], 0.0
@@ -133,11 +53,11 @@ def _eighth(  # noqa: C901
                 s[n] = start + width * nodes[n]
                 q[n] = _other_side(radius, s[n])
                 value[n] = 0.0
-            _local(s, a_edges[i], a_edges[i + 1], x)
-            _add_series(a_series[i], x, work[4:], value)
-            _local(q, b_edges[j], b_edges[j + 1], x)
-            _add_series(b_series[j], x, work[4:], value)
-            _add_powers(s, q, unit, a_power, b_power, value)
+            local_coordinate(s, a_edges[i], a_edges[i + 1], x)
+            add_series(a_series[i], x, work[4:], value)
+            local_coordinate(q, b_edges[j], b_edges[j + 1], x)
+            add_series(b_series[j], x, work[4:], value)
+            _add_powers(s, q, min(radius, 1.0), a_power, b_power, value)  # powers of small radii underflow
             for n in range(nodes.size):
                 total += weights[n] * width * math.exp(value[n]) / q[n]
         start = max(start, stop)
@@ -146,6 +66,20 @@ def _eighth(  # noqa: C901
         if b_stop <= stop:
             j -= 1
     return total
+
+
+@kernel
+def _arc(radius: float, a_edges: FloatArray, b_edges: FloatArray) -> tuple[float, float]:
+    """First radii between which a circle crosses both densities with the first radius the smaller one."""
+    top = min(radius / math.sqrt(2.0), a_edges[-1])
+    if b_edges[0] > 0.0:
+        if b_edges[0] >= radius:
+            return 0.0, 0.0
+        top = min(top, _other_side(radius, b_edges[0]))
+    start = a_edges[0]
+    if b_edges[-1] < radius:
+        start = max(start, _other_side(radius, b_edges[-1]))
+    return start, top
 
 
 @kernel
@@ -201,7 +135,7 @@ def circle_integrals(
 
 
 @kernel
-def ray_integrals(  # noqa: C901
+def ray_integrals(
     angles: FloatArray,
     a_edges: FloatArray,
     a_series: FloatArray,
@@ -217,15 +151,15 @@ def ray_integrals(  # noqa: C901
     """
     out = np.zeros((3, angles.size))
     work = np.empty((6, nodes.size))
-    rho, x, value, leg = work[0], work[1], work[2], work[3]
+    rho, value = work[0], work[2]
     for n in range(angles.size):
         sine, cosine = math.sin(angles[n]), math.cos(angles[n])
         start = max(a_edges[0] / sine, b_edges[0] / cosine)
         top = min(a_edges[-1] / sine, b_edges[-1] / cosine)
         if not start < top:
             continue
-        i = _find(a_edges, start * sine)
-        j = _find(b_edges, start * cosine)
+        i = find_panel(a_edges, start * sine)
+        j = find_panel(b_edges, start * cosine)
         while start < top and i + 1 < a_edges.size and j + 1 < b_edges.size:
             a_stop, b_stop = a_edges[i + 1] / sine, b_edges[j + 1] / cosine
             stop = min(top, min(a_stop, b_stop))
@@ -234,13 +168,8 @@ def ray_integrals(  # noqa: C901
                 for k in range(nodes.size):
                     rho[k] = start + width * nodes[k]
                     value[k] = 0.0
-                    leg[k] = rho[k] * sine
-                _local(leg, a_edges[i], a_edges[i + 1], x)
-                _add_series(a_series[i], x, work[4:], value)
-                for k in range(nodes.size):
-                    leg[k] = rho[k] * cosine
-                _local(leg, b_edges[j], b_edges[j + 1], x)
-                _add_series(b_series[j], x, work[4:], value)
+                _add_along(sine, a_edges[i], a_edges[i + 1], a_series[i], work)
+                _add_along(cosine, b_edges[j], b_edges[j + 1], b_series[j], work)
                 for k in range(nodes.size):
                     if b_power != 0.0:
                         value[k] += b_power * math.log(rho[k])
@@ -254,6 +183,16 @@ def ray_integrals(  # noqa: C901
             if b_stop <= stop:
                 j += 1
     return out
+
+
+@kernel
+def _add_along(slope: float, low: float, high: float, series: FloatArray, work: FloatArray) -> None:
+    """Add the logarithm of a density of one leg of the points on a ray, slope times their distance."""
+    rho, x, value, leg = work[0], work[1], work[2], work[3]
+    for k in range(rho.size):
+        leg[k] = rho[k] * slope
+    local_coordinate(leg, low, high, x)
+    add_series(series, x, work[4:], value)
 
 
 @kernel
@@ -283,25 +222,20 @@ def curve_moments(
         left = min(width[n], edges[-1] - lower[n]) - skipped
         if not left > 0.0:
             continue
-        p = _find(edges, begin)
+        p = find_panel(edges, begin)
         offset = skipped
         while left > 0.0:
             step = left if p + 2 == edges.size else min(left, edges[p + 1] - (lower[n] + offset))
             for k in range(nodes.size):
                 place[k] = lower[n] + (offset + step * nodes[k])
                 value[k] = 0.0
-            _local(place, edges[p], edges[p + 1], x)
-            _add_series(series[p], x, work[3:], value)
+            local_coordinate(place, edges[p], edges[p + 1], x)
+            add_series(series[p], x, work[3:], value)
             for k in range(nodes.size):
                 inner = offset + step * nodes[k]
-                if radius == 0.0:
-                    distance = shift[n] + inner
-                else:
-                    distance = shift[n] + 2.0 * radius * math.cos(lower[n] + inner / 2.0) * math.sin(
-                        inner / 2.0
-                    )
-                    if power != 0.0:
-                        value[k] += power * math.log(max(math.cos(lower[n] + inner), _LEAST_COSINE))
+                distance = shift[n] + _moved(lower[n], inner, radius)
+                if radius != 0.0 and power != 0.0:
+                    value[k] += power * math.log(max(math.cos(lower[n] + inner), _LEAST_COSINE))
                 term = weights[k] * step * math.exp(value[k])
                 out[0, n] += term
                 out[1, n] += term * distance
@@ -312,3 +246,11 @@ def curve_moments(
             if p + 1 >= edges.size:
                 break
     return out
+
+
+@kernel
+def _moved(lower: float, inner: float, radius: float) -> float:
+    """How far the value moves with the coordinate, without cancellation."""
+    if radius == 0.0:
+        return inner
+    return 2.0 * radius * math.cos(lower + inner / 2.0) * math.sin(inner / 2.0)

@@ -24,7 +24,8 @@ import numpy as np
 
 from .._typing import FloatArray
 from ._panel_density import TOLERANCE, PanelDensity, fit_density, points_on
-from ._radial_kernels import circle_integrals, series_values
+from ._panel_series import series_values
+from ._radial_kernels import circle_integrals
 from .base import Source
 from .panels import landmarks
 from .quadrature import legendre_rule
