@@ -15,6 +15,7 @@ bin's own probability, and otherwise the sign is that of a random element of the
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -29,6 +30,32 @@ _MOST = 2_000  # bins; quotients are moved by the logarithmic width of what the 
 _RARE = 1e-12  # probability that the maximum of a block lies below all but the first bin
 
 
+@dataclass(frozen=True)
+class _Bins:
+    """Intervals (low, high] of the maximum of a block.
+
+    `upto` and `below` are logarithms of the probability that an element is not above `high` and `low`, `share` is
+    the probability of the bin; `plus` and `minus` are moments of the elements in it, above and below 0.
+    """
+
+    low: FloatArray
+    high: FloatArray
+    upto: FloatArray
+    below: FloatArray
+    share: FloatArray
+    plus: FloatArray
+    minus: FloatArray
+
+    @property
+    def positive(self) -> FloatArray:
+        """Probability that an element of the bin is positive."""
+        return np.asarray(self.plus[0] / (self.plus[0] + self.minus[0]))
+
+
+# Interval of elements, its probability beside each scale, and whether the scale is negative.
+_Piece = tuple[FloatArray, FloatArray, FloatArray, bool]
+
+
 class DataLaw(BlockLaw):
     """Absmax and signmax scales of elements that are drawn from measured data."""
 
@@ -38,53 +65,50 @@ class DataLaw(BlockLaw):
         self, source: Empirical, block_size: float, signed: bool, steps: ScaleSteps | None, zeros: float
     ) -> None:
         self._source, self._size, self._zeros, self._kept = source, block_size, zeros, 1.0 - zeros
-        edges = _edges(source, block_size) if steps is None or signed else np.empty(0)
+        bins = self._bins(steps, signed)
+        plus, minus = bins.plus, bins.minus
+        if steps is None:
+            self._values = np.sqrt((plus[2] + minus[2]) / (plus[0] + minus[0]))
+        else:
+            self._values = steps(np.where(np.isinf(bins.high), bins.low * (1.0 + 1e-15) + 1e-300, bins.high))
+        self.expected_scale = float(bins.share @ self._values)
+        self.expected_square = float(bins.share @ self._values**2)
+        reach = np.exp((block_size - 1.0) * bins.upto)
+        turned = self._turned(bins, reach) if signed else np.zeros((2, reach.size))
+        self._pieces = _inner_pieces(bins, reach - np.exp((block_size - 1.0) * bins.below), signed)
+        places = [(0.0, zeros, 0.0)] if zeros > 0.0 else []
+        if steps is None:
+            straight = np.stack([reach - turned[0], reach - turned[1]])
+            places += self._ends(plus, minus, straight, turned, signed)
+        else:
+            self._pieces += _end_pieces(bins, reach, turned, signed)
+        columns = np.array(sorted(places)).reshape(-1, 3).T
+        self.atoms = BlockAtoms(columns[0].copy(), columns[1].copy(), columns[2].copy())
+        self._lose(float(steps.edges[0]) if steps is not None else 0.0)
+        extreme = max(abs(end) for end in source.support)
+        top = 1.0 if steps is None else float(np.max(np.minimum(bins.high, extreme) / self._values))
+        self.support, self.breakpoints = (-top, top), (-top, top)
+
+    def _bins(self, steps: ScaleSteps | None, signed: bool) -> _Bins:
+        """Bins that the maximum of a block can be in."""
+        source, size = self._source, self._size
+        edges = _edges(source, size) if steps is None or signed else np.empty(0)
         if steps is not None:
             edges = np.unique(np.concatenate([edges[edges > steps.edges[0]], steps.edges, [math.inf]]))
         low, high = edges[:-1], edges[1:]
         upto, below = self._log_cdf(high), self._log_cdf(low)
-        share = np.exp(block_size * upto) - np.exp(block_size * below)
+        share = np.exp(size * upto) - np.exp(size * below)
         used = share > 0.0
-        low, high, upto, below, share = low[used], high[used], upto[used], below[used], share[used]
+        low, high = low[used], high[used]
         plus = source.partial_moments(low, high)
         minus = source.partial_moments(_before(-high), _before(-low))
-        if steps is None:
-            self._values = np.sqrt((plus[2] + minus[2]) / (plus[0] + minus[0]))
-        else:
-            self._values = steps(np.where(np.isinf(high), low * (1.0 + 1e-15) + 1e-300, high))
-        self.expected_scale = float(share @ self._values)
-        self.expected_square = float(share @ self._values**2)
-        reach = np.exp((block_size - 1.0) * upto)
-        within = reach - np.exp((block_size - 1.0) * below)
-        positive = plus[0] / (plus[0] + minus[0])
-        first = share / (block_size * self._kept * (plus[0] + minus[0]))
-        turned = (
-            (reach - first) * np.stack([1.0 - positive, positive]) if signed else np.zeros((2, reach.size))
-        )
-        atoms = [(0.0, zeros, 0.0)] if zeros > 0.0 else []
-        pieces = [
-            (_before(-low), low, within * positive, False),
-            (_before(-low), low, within * (1.0 - positive), True),
-        ]
-        if not signed:
-            pieces = [(_before(-low), low, within, False)]
-        if steps is None:
-            straight = np.stack([reach - turned[0], reach - turned[1]])
-            atoms += self._ends(plus, minus, straight, turned, signed)
-        else:
-            sides = ((low, high, 0), (_before(-high), _before(-low), 1))
-            for start, stop, side in sides:
-                pieces.append((start, stop, reach - turned[side], signed and side == 1))
-                if signed:
-                    pieces.append((start, stop, turned[side], side == 0))
-        self._pieces = pieces
-        places = sorted(atoms)
-        columns = np.array(places).reshape(-1, 3).T
-        self.atoms = BlockAtoms(columns[0].copy(), columns[1].copy(), columns[2].copy())
-        self._lose(float(steps.edges[0]) if steps is not None else 0.0)
-        extreme = max(abs(end) for end in source.support)
-        top = 1.0 if steps is None else float(np.max(np.minimum(high, extreme) / self._values))
-        self.support, self.breakpoints = (-top, top), (-top, top)
+        return _Bins(low, high, upto[used], below[used], share[used], plus, minus)
+
+    def _turned(self, bins: _Bins, reach: FloatArray) -> FloatArray:
+        """Probability that an element of a bin is divided by a scale of the other sign, for both signs of it."""
+        mass = bins.plus[0] + bins.minus[0]
+        first = bins.share / (self._size * self._kept * mass)
+        return np.asarray((reach - first) * np.stack([1.0 - bins.positive, bins.positive]))
 
     def _lose(self, low: float) -> None:
         """Elements of blocks that are stored as 0, or are 0 altogether."""
@@ -143,6 +167,25 @@ class DataLaw(BlockLaw):
 def _before(x: FloatArray | float) -> FloatArray:
     """Return the double just below, which turns a closed lower end of an interval into an open one."""
     return np.asarray(np.nextafter(x, -np.inf))
+
+
+def _inner_pieces(bins: _Bins, within: FloatArray, signed: bool) -> list[_Piece]:
+    """Elements below the bin that the others' maximum is in."""
+    start = _before(-bins.low)
+    if not signed:
+        return [(start, bins.low, within, False)]
+    positive = bins.positive
+    return [(start, bins.low, within * positive, False), (start, bins.low, within * (1.0 - positive), True)]
+
+
+def _end_pieces(bins: _Bins, reach: FloatArray, turned: FloatArray, signed: bool) -> list[_Piece]:
+    """Elements in the bin, above and below 0, that none of the others is above."""
+    pieces: list[_Piece] = []
+    for start, stop, side in ((bins.low, bins.high, 0), (_before(-bins.high), _before(-bins.low), 1)):
+        pieces.append((start, stop, reach - turned[side], signed and side == 1))
+        if signed:
+            pieces.append((start, stop, turned[side], side == 0))
+    return pieces
 
 
 def _edges(source: Empirical, size: float) -> FloatArray:
