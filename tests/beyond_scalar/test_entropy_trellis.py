@@ -13,8 +13,8 @@ SOURCES = {"Normal": Normal(), "Laplace": Laplace(), "StudentT": StudentT(5)}
 @pytest.mark.parametrize("nominal", SLOPES)
 def test_the_trellis_is_within_a_tenth_of_a_bit_of_the_bound(family, nominal):
     source = SOURCES[family]
-    design = entropy_constrained_trellis(source, slope=SLOPES[nominal], states=32, samples=2**16)
-    measured = measure(design, source, samples=2**17)
+    design = entropy_constrained_trellis(source, slope=SLOPES[nominal], states=32, samples=2**14)
+    measured = measure(design, source, samples=2**16)
     assert abs(measured.rate - nominal) < 0.2
     # The Shannon lower bound lies below the rate-distortion function: its gap is the larger one.
     assert measured.shannon_gap_bits + 4 * measured.gap_error < 0.1
@@ -38,9 +38,9 @@ def test_more_states_come_nearer_to_the_bound():
 
 @pytest.mark.parametrize("rate", [0.5, 2.3])
 def test_a_rate_that_is_asked_for_is_met_on_other_draws(rate):
-    design = entropy_constrained_trellis(Laplace(), rate=rate, states=4, samples=2**16)
+    design = entropy_constrained_trellis(Laplace(), rate=rate, states=4, samples=2**15)
     measured = measure(design, Laplace(), samples=2**17)
-    # The training set of 2^16 is stratified, but its own rate still has half the noise of a plain one.
+    # The training set of 2^15 is stratified, but its own rate still has half the noise of a plain one.
     assert abs(measured.rate - rate) < 0.002 + 6 * measured.rate_error
 
 

@@ -111,7 +111,7 @@ def test_distortion_stays_above_the_shannon_bound(source, rate):
     assert distortion(source, rate) >= shannon_lower_bound(source, rate) * (1 - 1e-12)
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(unbounded(), st.floats(0.1, 5), st.floats(0.05, 0.5))
 def test_distortion_is_a_falling_convex_function_of_the_rate(source, rate, gap):
     low, middle, high = (distortion(source, rate + k * gap) for k in range(3))
@@ -119,7 +119,7 @@ def test_distortion_is_a_falling_convex_function_of_the_rate(source, rate, gap):
     assert middle <= (low + high) / 2 * (1 + 1e-9)
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(unbounded(), st.floats(0.2, 5))
 def test_the_slope_is_the_derivative_of_distortion_by_rate(source, rate):
     h = 1e-4
@@ -137,7 +137,7 @@ def test_design_by_slope_returns_the_design_by_rate(source, rate):
     assert by_slope.distortion == pytest.approx(evaluate(by_rate, source).distortion, rel=1e-6)
 
 
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(unbounded(), st.floats(0.3, 5))
 def test_freedom_of_thresholds_never_hurts(source, rate):
     best, dead, equal = (
@@ -149,7 +149,7 @@ def test_freedom_of_thresholds_never_hurts(source, rate):
     assert equal <= middles * (1 + 1e-8)
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(unbounded(), st.floats(0.2, 5), st.floats(-2, 2).map(lambda e: 10**e))
 def test_distortion_scales_with_the_variance(source, rate, factor):
     assert distortion(rescaled(source, factor), rate) == pytest.approx(
@@ -157,6 +157,7 @@ def test_distortion_scales_with_the_variance(source, rate, factor):
     )
 
 
+@settings(max_examples=20)
 @given(st.sampled_from(["Normal", "Laplace", "Logistic"]), stds, rates)
 def test_designs_of_symmetric_laws_are_exactly_symmetric(family, std, rate):
     quantiser = entropy_constrained(LOG_CONCAVE[family](std, 0.0), rate=rate)
