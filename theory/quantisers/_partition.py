@@ -233,6 +233,12 @@ def _priced(sums: FloatArray, middle: int, price: float) -> tuple[IntArray, floa
             tail += 1
             candidate[tail] = j
             since[tail] = first
+    return _ends_of(start, n), best[n]
+
+
+@kernel
+def _ends_of(start: IntArray, n: int) -> IntArray:
+    """Ends of the runs that lead to n, from where the last run of each prefix starts."""
     count = 0
     j = n
     while j > 0:
@@ -243,7 +249,7 @@ def _priced(sums: FloatArray, middle: int, price: float) -> tuple[IntArray, floa
     for r in range(count, -1, -1):
         ends[r] = j
         j = start[j]
-    return ends, best[n]
+    return ends
 
 
 @kernel
