@@ -49,8 +49,8 @@ def block_factors(
     x: NDArray[Any], blocks: Blocks, found: Statistics, scaler: Scaler, codec: Codec
 ) -> FloatArray:
     """Factor of least error of each block: the best of a sweep, or of finer steps around that."""
-    start = np.full(blocks.count, _START) * _covering(scaler, _peaks(x, blocks, found, scaler))
-    best, factors = np.full(blocks.count, np.inf), start.copy()
+    start: FloatArray = np.full(blocks.count, _START) * _covering(scaler, _peaks(x, blocks, found, scaler))
+    factors, best = start.copy(), np.full(blocks.count, np.inf)
     energy = block_squares(x, blocks)
     worse = np.zeros(blocks.count, np.int64)  # factors in a row with an error far above the least
     for k in range(SWEPT * _BLOCK_OCTAVES):
@@ -63,7 +63,7 @@ def block_factors(
         if ((worse >= SWEPT) | (scales.stored == 0.0)).all():
             break
     centres = factors.copy()
-    for k in range(1 - _STRIDE, _STRIDE):
+    for k in (*range(1 - _STRIDE, 0), *range(1, _STRIDE)):
         tried = centres * 2.0 ** (-k / FINE)
         errors = _errors(x, blocks, scaler.scales(found, tried), codec)
         better = errors < best
@@ -99,7 +99,7 @@ def around_best(error: Callable[[float], float], covered: float, energy: float) 
     errors: dict[int, float] = {}
 
     def factor(k: int) -> float:
-        return _START * covered * 2.0 ** (-k / FINE)
+        return float(_START * covered * 2.0 ** (-k / FINE))
 
     worse = 0
     for k in range(0, FINE * _TENSOR_OCTAVES, _STRIDE):

@@ -80,7 +80,8 @@ def neighbours(format: Format, laws: Sequence[Source]) -> list[tuple[str, Format
         *((f"block={block}", replace(format, block=block)) for block in _beside(format.block)),
         *(_scale_change(format, scale, group) for scale, group in _scales(format.element)),
         *_unsearched(format),
-        *((f"{part}=none", replace(format, **{part: None})) for part in ("outliers", "rotation")),
+        ("outliers=none", replace(format, outliers=None)),
+        ("rotation=none", replace(format, rotation=None)),
         *((str(e), replace(format, element=e)) for e in _of_width(format.element.bits, laws)),
     ]
     return [(what, other) for what, other in changed if other != format and _sensible(other)]
