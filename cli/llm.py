@@ -12,7 +12,19 @@ from .errors import UsageError
 
 __all__ = ["TASKS", "add_parser"]
 
-TASKS = ("stats", "fisher", "quantise", "evaluate", "allocate", "study", "figures", "report")
+TASKS = (
+    "stats",
+    "fisher",
+    "activations",
+    "sensitivity",
+    "quantise",
+    "evaluate",
+    "errors",
+    "allocate",
+    "study",
+    "figures",
+    "report",
+)
 
 EXAMPLES = """\
   bitlaw llm report

@@ -23,6 +23,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ..theory._typing import FloatArray
+from ._arguments import check_choice, check_whole
 from .estimates import Estimate, clustered_mean
 from .models import LanguageModel, weight_tensors
 from .text import Sequences
@@ -120,17 +121,21 @@ def quadratic_divergence(
     Raises
     ------
     ValueError
-        If there are no changes, one names no weight tensor or has another shape, a derivative is not finite, or
-        differences are asked of a model in less than float32.
+        If there are no changes or no sequences, a change names no weight tensor or has another shape, a derivative
+        is not finite, or differences are asked of a model in less than float32.
 
     References
     ----------
     Martens, JMLR 21 (2020), section 5: F as the expected Hessian of the KL divergence.
     """
-    if derivative not in (None, "forward", "difference"):
-        raise ValueError(f"derivative must be 'forward' or 'difference', got {derivative!r}")
-    if batch < 1:
-        raise ValueError(f"batch must be at least 1 sequence, got {batch}")
+    if derivative is not None:
+        check_choice("derivative", derivative, ("forward", "difference"))
+    batch = check_whole("batch", batch, 1)
+    if len(sequences) == 0 or sequences.length < 2:
+        shape = tuple(sequences.tokens.shape)
+        raise ValueError(
+            f"sequences must hold at least one sequence of two tokens, got tokens of shape {shape}"
+        )
     weights = {w.name: w.parameter.detach() for w in weight_tensors(language_model.model)}
     tangents = _tangents(weights, changes)
     chosen = derivative or _possible(language_model, sequences.tokens[:1], weights, tangents[0])

@@ -187,7 +187,7 @@ def test_what_cannot_be_differentiated_is_refused(tiny: LanguageModel, few: Sequ
         quadratic_divergence(tiny, few, {"a": {name: change[name].T}})
     with pytest.raises(ValueError, match="NaN or infinite"):
         quadratic_divergence(tiny, few, {"a": {name: change[name] / 0}})
-    with pytest.raises(ValueError, match="batch must be at least 1"):
+    with pytest.raises(ValueError, match="batch must be a whole number of at least 1"):
         quadratic_divergence(tiny, few, {"a": change}, batch=0)
     with pytest.raises(ValueError, match="derivative must be"):
         quadratic_divergence(tiny, few, {"a": change}, derivative="reverse")  # type: ignore[arg-type]
