@@ -21,7 +21,14 @@ from ..theory.formats.elements import Codebook
 from .format_codec import quantise_tensor, to_numpy
 from .models import WeightTensor
 
-__all__ = ["SCALE_FACTORS", "WeightedSample", "weighted_codebook", "weighted_sample", "weighted_scale"]
+__all__ = [
+    "SCALE_FACTORS",
+    "WeightedSample",
+    "weighted_codebook",
+    "weighted_error",
+    "weighted_sample",
+    "weighted_scale",
+]
 
 # Tried on a block's statistic by `weighted_scale`: in steps of 1/32 octave they are 1% from the best at most.
 SCALE_FACTORS = tuple(float(factor) for factor in 2.0 ** (np.arange(-24, 9) / 32))
@@ -163,15 +170,26 @@ def weighted_scale(
     own = format.scale.multiplier
     if isinstance(own, str) or format.scale.statistic == "none":
         raise ValueError(f"format must have scales with a number as multiplier, got {format}")
-    costs = _matched(tensor, weights)
-    before = tensor.parameter.detach()
-
-    def error(candidate: Format) -> float:
-        change = quantise_tensor(candidate, before).restored.double() - before.double()
-        return float((costs.to(change.device) * change.square()).sum())
-
     tried = [replace(format, scale=replace(format.scale, multiplier=own * factor)) for factor in factors]
-    return min([format, *tried], key=error)
+    return min([format, *tried], key=lambda candidate: weighted_error(tensor, weights, candidate))
+
+
+def weighted_error(tensor: WeightTensor, weights: Mapping[str, torch.Tensor], format: Format) -> float:
+    """Sum of weighted squared errors of a tensor in a format.
+
+    Parameters
+    ----------
+    tensor, weights, format
+        See `weighted_sample`; any format.
+
+    Raises
+    ------
+    ValueError
+        If the weights do not fit the tensor, or it cannot be stored.
+    """
+    costs, before = _matched(tensor, weights), tensor.parameter.detach()
+    change = quantise_tensor(format, before).restored.double() - before.double()
+    return float((costs.to(change.device) * change.square()).sum())
 
 
 def _in_units_of_the_statistic(format: Format) -> Format:

@@ -1,0 +1,288 @@
+"""`bitlaw llm design`: codebooks and scales of a format fitted to a model, weighted by what errors cost there."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bitlaw.theory.formats import Codebook, Format, parse_format, storage
+
+from .arguments import subparser, whole
+from .errors import UsageError
+from .files import check_target, write_file
+from .llm_options import add_fisher_options, add_model_options, needs_llm, parts_of, steps, workload_of
+from .llm_plan import Work, dry_run
+from .output import Block, Table, json_text, note, number, show
+
+if TYPE_CHECKING:
+    import torch
+
+    from bitlaw.llm.models import LanguageModel, WeightTensor
+    from bitlaw.llm.workload import Opened
+
+    Step = Callable[[str, int, int], None]
+    Weights = Mapping[str, torch.Tensor]
+
+__all__ = ["add_parser", "run"]
+
+EXAMPLES = """\
+  bitlaw llm design --format int4_g64 --codebook --codebook-output book.json
+      one codebook for the embedded model's decoder: file:book.json,block=64,scale=absmax:float16,reach=1
+  bitlaw llm design --format nf4 --scales --weights activations --measure --output scaled.json
+      a factor on the scales of each tensor, for bitlaw llm quantise --allocation scaled.json
+  bitlaw llm design --model ./llama --format int3_g64 --codebook 8 --each --weights fisher.safetensors
+      a codebook for each tensor, with the diagonals that bitlaw llm fisher (or activations) wrote"""
+
+_DESCRIPTION = """\
+Fit a format to a model at the least weighted squared error: its codebook, a factor on the scales of each tensor, or
+both. Elements are weighted by Fisher information (the error is twice the predicted KL divergence then) or by the second
+moments of their inputs (the error of a layer's outputs). The result has ordinary formats, one for each tensor: a file
+for `bitlaw llm quantise --allocation` and for studies, or a codebook that any command takes as file:PATH."""
+
+
+def add_parser(tasks: Any) -> None:
+    """Add the task to the parser of `bitlaw llm`."""
+    parser = subparser(tasks, "design", "codebooks and scales fitted to a model", _DESCRIPTION, EXAMPLES)
+    parser.set_defaults(run=run)
+    add_model_options(parser)
+    parser.add_argument(
+        "--format", required=True, metavar="FORMAT", help="whose codebook or scales are fitted"
+    )
+    parser.add_argument("--parts", default="decoder", metavar="LIST", help="embedding, decoder, head or all")
+    parser.add_argument(
+        "--codebook",
+        nargs="?",
+        type=whole("codebook", 2),
+        const=0,
+        metavar="LEVELS",
+        help="a codebook instead of the element (default: as many levels as its codes tell apart)",
+    )
+    parser.add_argument("--each", action="store_true", help="a codebook for each tensor, not one for all")
+    parser.add_argument(
+        "--exact", action="store_true", help="the codebook of least error on the sample, proved"
+    )
+    parser.add_argument("--scales", action="store_true", help="search a factor on the scales of each tensor")
+    parser.add_argument(
+        "--weights", default="fisher", help="fisher (default), activations, or a file of either"
+    )
+    add_fisher_options(parser)
+    parser.add_argument("--measure", action="store_true", help="measure it beside the format as it was")
+    parser.add_argument("--codebook-output", metavar="FILE", help="write the codebook there, for file:FILE")
+    parser.add_argument("--output", metavar="FILE", help="write there what --json prints")
+    parser.add_argument("--force", action="store_true", help="replace FILE where it exists")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Weigh, fit, print."""
+    format, parts = _asked_format(args), parts_of(args.parts)
+    target, book = check_target(args.output, args.force), _book_target(args)
+    if args.dry_run:
+        passes = (args.weights == "activations") + 3 * args.measure
+        work = Work(
+            args.sequences,
+            args.length,
+            args.batch,
+            passes,
+            args.weights == "fisher",
+            parts if args.measure else (),
+            by_rows=args.rows,
+        )
+        return dry_run(args, work, {args.format: format}, parts)
+    needs_llm(args)
+    record = _designed(args, format, parts)
+    if book is not None:
+        _write_book(book, parse_format(record["format"]))
+    if target is not None:
+        write_file(target, json_text(record))
+        note(f"wrote {target}")
+    show([json_text(record).rstrip("\n")] if args.json else _blocks(record))
+    return 0
+
+
+def _asked_format(args: argparse.Namespace) -> Format:
+    """The format; what does not go together is refused."""
+    if args.codebook is None and not args.scales:
+        raise UsageError("nothing is to be fitted: name --codebook, --scales or both")
+    for option in ("each", "exact"):
+        if getattr(args, option) and args.codebook is None:
+            raise UsageError(f"--{option} goes with --codebook")
+    if args.codebook_output is not None and (args.codebook is None or args.each or args.scales):
+        raise UsageError(
+            "--codebook-output holds one codebook for all tensors: --codebook without --each and --scales"
+        )
+    if args.weights not in ("fisher", "activations") and not Path(args.weights).is_file():
+        raise UsageError(f"--weights {args.weights}: neither fisher nor activations nor a file that is there")
+    try:
+        return parse_format(args.format)
+    except ValueError as error:
+        raise UsageError(f"--format {args.format}: {error}") from error
+
+
+def _book_target(args: argparse.Namespace) -> Path | None:
+    if "," in (args.codebook_output or ""):
+        raise UsageError(f"--codebook-output {args.codebook_output}: the path must have no comma")
+    try:
+        return check_target(args.codebook_output, args.force)
+    except UsageError as error:
+        raise UsageError(str(error).replace("--output", "--codebook-output", 1)) from error
+
+
+def _write_book(path: Path, format: Format) -> None:
+    """Write the codebook of a format, and say how the format is named with it."""
+    write_file(path, json_text(format.element.quantiser("absmax", 1).to_dict()))
+    note(f"wrote {path}: {replace(format, element=Codebook.from_file(path))}")
+
+
+def _designed(args: argparse.Namespace, format: Format, parts: tuple[str, ...]) -> dict[str, Any]:
+    """Everything that was found, as plain values."""
+    from bitlaw.llm.models import weight_tensors
+    from bitlaw.llm.weighted_design import weighted_formats
+    from bitlaw.llm.workload import open_workload
+
+    with steps() as step:
+        step("loading the model", 0, 1)
+        opened = open_workload(args.model, workload_of(args))
+        step("loading the model", 1, 1)
+        tensors = [w for w in weight_tensors(opened.language_model.model) if w.part in parts]
+        if not tensors:
+            raise UsageError(f"--parts {args.parts}: the model has no such weights")
+        weights = _weights(args, opened, step)
+        levels = None if args.codebook is None else args.codebook or round(2**format.element.bits)
+        try:
+            found = weighted_formats(
+                tensors,
+                weights,
+                format,
+                levels=levels,
+                each=args.each,
+                scales=args.scales,
+                exact=args.exact,
+                seed=args.seed,
+                progress=partial(step, "design"),
+            )
+            rows = [_row(tensor, weights, format, found[tensor.name]) for tensor in tensors]
+        except ValueError as error:
+            raise UsageError(f"--format {args.format} with --weights {args.weights}: {error}") from error
+        measured = _measured(opened, format, found, step) if args.measure else None
+    shared = set(found.values())
+    elements = sum(tensor.parameter.numel() for tensor in tensors)
+    return {
+        "model": args.model,
+        "weights": args.weights,
+        "of": str(format),
+        "format": str(shared.pop()) if len(shared) == 1 else None,
+        "codebook_bits": sum(row["codebook_bits"] for row in rows) / elements,
+        "error": sum(row["error"] for row in rows),
+        "error_of": sum(row["error_of"] for row in rows),
+        "tensors": rows,
+        "measured": measured,
+    }
+
+
+def _weights(args: argparse.Namespace, opened: Opened, step: Step) -> Weights:
+    """Weights of elements by name of the tensor."""
+    from bitlaw.llm.activations import activation_moments
+    from bitlaw.llm.fisher import fisher_information
+    from bitlaw.llm.weighted_design import activation_weights, fisher_weights, read_weights
+
+    model: LanguageModel = opened.language_model
+    if args.weights == "activations":
+        found = activation_moments(
+            model, opened.sequences, batch=args.batch, progress=partial(step, "activations")
+        )
+        return activation_weights(found)
+    if args.weights != "fisher":
+        try:
+            return read_weights(args.weights)
+        except ValueError as error:
+            raise UsageError(f"--weights {error}") from error
+    fisher = fisher_information(
+        model,
+        opened.sequences,
+        targets=args.targets,
+        unit=args.unit,
+        batch=args.batch,
+        seed=args.seed,
+        keep="rows" if args.rows else "diagonal",
+        checkpointing=args.checkpointing,
+        progress=partial(step, "Fisher information"),
+    )
+    return fisher_weights(fisher)
+
+
+def _row(tensor: WeightTensor, weights: Weights, before: Format, after: Format) -> dict[str, Any]:
+    """One tensor, in the format as it was and as it is now."""
+    from bitlaw.llm.weighted_codebook import weighted_error
+
+    return {
+        "name": tensor.name,
+        "format": str(after),
+        "codebook_bits": storage(after, tuple(tensor.parameter.shape)).codebook,
+        "multiplier": after.scale.multiplier,
+        "error": weighted_error(tensor, weights, after),
+        "error_of": weighted_error(tensor, weights, before),
+    }
+
+
+def _measured(opened: Opened, before: Format, after: Mapping[str, Format], step: Step) -> dict[str, Any]:
+    """KL divergence of both on the same sequences."""
+    from bitlaw.llm.divergence import measure_divergence
+    from bitlaw.llm.quantise import quantised
+    from bitlaw.llm.reference import build_reference
+
+    model = opened.language_model
+    reference = build_reference(
+        model, opened.sequences, batch=opened.workload.batch, progress=partial(step, "reference")
+    )
+    found = []
+    for assignment in (after, dict.fromkeys(after, before)):
+        with quantised(model, assignment):
+            found.append(measure_divergence(model, reference, progress=partial(step, "measuring")))
+    difference = found[0].less(found[1])
+    return {
+        "kl": float(found[0].kl.mean()),
+        "kl_of": float(found[1].kl.mean()),
+        "difference": difference.value,
+        "interval": None if difference.sequences == 1 else [difference.lower, difference.upper],
+    }
+
+
+def _blocks(record: dict[str, Any]) -> list[Block]:
+    lines = [
+        (
+            row["name"],
+            number(row["multiplier"], 4) if isinstance(row["multiplier"], float) else row["multiplier"],
+            number(row["error_of"], 4),
+            number(row["error"], 4),
+            f"{row['error'] / row['error_of']:.4f}" if row["error_of"] else "-",
+        )
+        for row in record["tensors"]
+    ]
+    titles = ("tensor", "multiplier", "weighted error before", "after", "ratio")
+    blocks: list[Block] = [Table(titles, lines, left=("tensor",))]
+    if record["error_of"]:
+        blocks.append(
+            f"weighted by {record['weights']}: {record['error'] / record['error_of']:.4f} of the error "
+            f"of {record['of']}"
+        )
+    if record["codebook_bits"]:
+        blocks.append(f"codebooks take {number(record['codebook_bits'], 3)} bits for each weight")
+    if record["format"] is not None:
+        blocks.append(f"one format for all: {record['format']}")
+    if record["measured"] is not None:
+        blocks.append(_verdict(record["measured"]))
+    return blocks
+
+
+def _verdict(measured: dict[str, Any]) -> str:
+    told = f"measured KL {number(measured['kl'], 4)}, {number(measured['kl_of'], 4)} before"
+    if measured["interval"] is None:
+        return f"{told}; one sequence has no interval"
+    lower, upper = measured["interval"]
+    words = "lower" if upper < 0 else "higher" if lower > 0 else "no difference beyond the interval"
+    interval = f"[{number(lower, 4)}, {number(upper, 4)}]"
+    return f"{told}: {words} (difference {number(measured['difference'], 4)} {interval}, 95%)"
