@@ -21,6 +21,7 @@ TASKS = (
     "evaluate",
     "errors",
     "allocate",
+    "design",
     "study",
     "figures",
     "report",
