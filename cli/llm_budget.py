@@ -7,12 +7,13 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from bitlaw.theory.formats import Format, parse_format, storage
+from bitlaw.theory.formats import Format, storage
 
 from .arguments import whole
 from .errors import UsageError
 from .llm_constraints import Constraints
 from .llm_headers import ModelPlan
+from .llm_options import format_of
 
 __all__ = ["Budget", "add_budget_options", "budget_of", "check_budget"]
 
@@ -51,10 +52,7 @@ def add_budget_options(parser: argparse.ArgumentParser) -> None:
 def budget_of(args: argparse.Namespace) -> Budget:
     """The budget that was asked for."""
     if args.like is not None:
-        try:
-            return Budget(f"--like {args.like}", parse_format(args.like))
-        except ValueError as error:
-            raise UsageError(f"--like {args.like}: {error}") from error
+        return Budget(f"--like {args.like}", format_of("--like", args.like))
     if args.bytes is not None:
         return Budget(f"--bytes {args.bytes}", args.bytes, "bytes")
     if not 0 < args.bits < float("inf"):

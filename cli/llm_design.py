@@ -14,7 +14,15 @@ from bitlaw.theory.formats import Codebook, Format, parse_format, storage
 from .arguments import subparser, whole
 from .errors import UsageError
 from .files import check_target, write_file
-from .llm_options import add_fisher_options, add_model_options, needs_llm, parts_of, steps, workload_of
+from .llm_options import (
+    add_fisher_options,
+    add_model_options,
+    format_of,
+    needs_llm,
+    parts_of,
+    steps,
+    workload_of,
+)
 from .llm_plan import Work, dry_run
 from .output import Block, Table, json_text, note, number, show
 
@@ -116,10 +124,7 @@ def _asked_format(args: argparse.Namespace) -> Format:
         )
     if args.weights not in ("fisher", "activations") and not Path(args.weights).is_file():
         raise UsageError(f"--weights {args.weights}: neither fisher nor activations nor a file that is there")
-    try:
-        return parse_format(args.format)
-    except ValueError as error:
-        raise UsageError(f"--format {args.format}: {error}") from error
+    return format_of("--format", args.format)
 
 
 def _book_target(args: argparse.Namespace) -> Path | None:

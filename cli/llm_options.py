@@ -30,6 +30,7 @@ __all__ = [
     "add_model_options",
     "add_part_options",
     "ends_of",
+    "format_of",
     "formats_of",
     "needs_llm",
     "open_assigned",
@@ -140,7 +141,23 @@ def add_fisher_options(parser: argparse.ArgumentParser) -> None:
 
 def formats_of(names: Sequence[str]) -> dict[str, Format]:
     """Formats by the names they were asked for by."""
-    return {name: parse_format(name) for name in names}
+    return {name: format_of("--formats", name) for name in names}
+
+
+def format_of(option: str, text: str) -> Format:
+    """The format that an option names.
+
+    Raises
+    ------
+    UsageError
+        If it is none, or a file that it speaks of cannot be read; the option is named.
+    """
+    try:
+        return parse_format(text)
+    except OSError as error:
+        raise UsageError(f"{option} {text}: {error.filename}: {error.strerror}") from error
+    except ValueError as error:
+        raise UsageError(f"{option} {text}: {error}") from error
 
 
 def parts_of(text: str) -> tuple[Part, ...]:
@@ -154,7 +171,7 @@ def parts_of(text: str) -> tuple[Part, ...]:
 
 def ends_of(args: argparse.Namespace) -> Format | None:
     """Format of the first and the last layer, if another one was asked for."""
-    return parse_format(args.ends) if args.ends else None
+    return format_of("--ends", args.ends) if args.ends else None
 
 
 def workload_of(args: argparse.Namespace) -> Workload:

@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from bitlaw.theory.formats import Format, parse_format
+from bitlaw.theory.formats import Format
 
 from .errors import UsageError
 from .llm_faults import Fault, faults_of
 from .llm_headers import PARTS, ModelPlan, model_folder, read_model_plan
+from .llm_options import format_of
 from .output import Block, Table, json_text, number, show
 
 __all__ = ["Plan", "Work", "check_inputs", "check_plans", "dry_run", "make_plan", "show_plan"]
@@ -144,9 +145,8 @@ def dry_run(
     # A task that reads nothing but weights takes folders that transformers knows nothing of.
     model = None if work.streams and not work.writes else args.model
     check_inputs(args.device, getattr(args, "text", None), model=model, length=getattr(args, "length", 2))
-    asked, ends = getattr(args, "ends", None), {}
-    if asked:
-        ends = {asked: parse_format(asked)}
+    asked = getattr(args, "ends", None)
+    ends = {asked: format_of("--ends", asked)} if asked else {}
     plan = make_plan(args.model, args.dtype, work, formats or {}, parts, ends)
     show_plan(plan, args.json)
     return 0

@@ -10,13 +10,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bitlaw.theory.formats import parse_format
-
 from .arguments import subparser
 from .errors import UsageError
 from .llm_allocation_file import check_allocation, plan_allocation, read_allocation
 from .llm_headers import PARTS
-from .llm_options import add_model_options, add_part_options, ends_of, needs_llm, parts_of, steps
+from .llm_options import add_model_options, add_part_options, ends_of, format_of, needs_llm, parts_of, steps
 from .llm_plan import Work, dry_run
 from .output import Block, Table, json_text, note, number, show
 
@@ -68,7 +66,7 @@ def add_parser(tasks: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Quantise, write, print."""
     allocation, target, parts = _allocation(args), _target(args.output), parts_of(args.parts)
-    formats = {} if args.format is None else {args.format: parse_format(args.format)}
+    formats = {} if args.format is None else {args.format: format_of("--format", args.format)}
     ends_of(args)  # a format that is unknown is told before anything is loaded
     if args.stream and args.dtype != "auto":
         raise UsageError("--stream keeps the type that the files have; --dtype does not go with it")
@@ -125,7 +123,7 @@ def _assigned(
     from bitlaw.llm.quantise import assign_tensors
 
     if allocation is None:
-        format, wanted = parse_format(args.format), parts_of(args.parts)
+        format, wanted = format_of("--format", args.format), parts_of(args.parts)
         return assign_tensors(parts.items(), format, parts=wanted, ends=ends_of(args))
     check_allocation(allocation, parts, args.allocation)
     return allocation
