@@ -87,10 +87,13 @@ def run(args: argparse.Namespace) -> int:
 
 def _moments_of(model: ModelPlan, *, full: bool, written: bool) -> Extra:
     """Bytes of all moments, of twice the largest while means are taken, and of the file."""
+    parts = {part for part, _ in model.weights.values()}
+    # An embedding is multiplied where it is the head too, and looked up otherwise.
+    without = {"embedding"} if "head" in parts else set()
     sizes = [
         4 * math.prod(shape[:-2]) * shape[-1] ** (2 if full else 1)
         for part, shape in model.weights.values()
-        if part != "embedding"
+        if part not in without
     ]
     total = sum(sizes)
     return 2 * total, total if written else 0
