@@ -9,11 +9,11 @@ from bitlaw.theory.formats import Format
 from bitlaw.theory.formats.tensor_formats import read_tensor_formats
 
 from .errors import UsageError
-from .llm_faults import faults_of_tensors
-from .llm_headers import read_model_plan
+from .llm_faults import Fault, faults_of_tensors
+from .llm_headers import ModelPlan, read_model_plan
 from .llm_plan import Plan, Work, check_inputs, show_plan
 
-__all__ = ["check_allocation", "plan_allocation", "read_allocation"]
+__all__ = ["allocation_faults", "check_allocation", "plan_allocation", "read_allocation"]
 
 
 def read_allocation(path: str) -> dict[str, Format]:
@@ -48,6 +48,21 @@ def check_allocation(allocation: Mapping[str, Format], parts: Mapping[str, str],
         raise UsageError(f"--allocation {path}: has no format for {missing[0]}{more}")
 
 
+def allocation_faults(model: ModelPlan, allocation: Mapping[str, Format], path: str) -> list[Fault]:
+    """What of an allocation does not divide or cannot be stored, from the headers of the model.
+
+    Raises
+    ------
+    UsageError
+        As `check_allocation`.
+    """
+    check_allocation(allocation, {name: part for name, (part, _) in model.weights.items()}, path)
+    formats: dict[Format, set[str]] = {}
+    for name, format in allocation.items():
+        formats.setdefault(format, set()).add(name)
+    return faults_of_tensors(model, [(str(format), format, names) for format, names in formats.items()])
+
+
 def plan_allocation(args: argparse.Namespace, allocation: Mapping[str, Format], work: Work) -> int:
     """Print what quantising as allocated would take, from the headers of the model.
 
@@ -58,10 +73,5 @@ def plan_allocation(args: argparse.Namespace, allocation: Mapping[str, Format], 
     """
     check_inputs(args.device, None, model=args.model)
     model = read_model_plan(args.model, args.dtype)
-    check_allocation(allocation, {name: part for name, (part, _) in model.weights.items()}, args.allocation)
-    formats: dict[Format, set[str]] = {}
-    for name, format in allocation.items():
-        formats.setdefault(format, set()).add(name)
-    faults = faults_of_tensors(model, [(str(format), format, names) for format, names in formats.items()])
-    show_plan(Plan(model, work, faults), args.json)
+    show_plan(Plan(model, work, allocation_faults(model, allocation, args.allocation)), args.json)
     return 0

@@ -9,11 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bitlaw.theory.formats import Codebook, Format, parse_format, storage
+from bitlaw.theory.formats import Codebook, Format, parse_format
 
 from .arguments import subparser, whole
 from .errors import UsageError
 from .files import check_target, write_file
+from .llm_design_record import design_blocks, measured_record, tensor_record
 from .llm_options import (
     add_fisher_options,
     add_model_options,
@@ -24,12 +25,12 @@ from .llm_options import (
     workload_of,
 )
 from .llm_plan import Work, dry_run
-from .output import Block, Table, json_text, note, number, show
+from .output import json_text, note, show
 
 if TYPE_CHECKING:
     import torch
 
-    from bitlaw.llm.models import LanguageModel, WeightTensor
+    from bitlaw.llm.models import LanguageModel
     from bitlaw.llm.workload import Opened
 
     Step = Callable[[str, int, int], None]
@@ -107,7 +108,7 @@ def run(args: argparse.Namespace) -> int:
     if target is not None:
         write_file(target, json_text(record))
         note(f"wrote {target}")
-    show([json_text(record).rstrip("\n")] if args.json else _blocks(record))
+    show([json_text(record).rstrip("\n")] if args.json else design_blocks(record))
     return 0
 
 
@@ -130,6 +131,8 @@ def _asked_format(args: argparse.Namespace) -> Format:
 def _book_target(args: argparse.Namespace) -> Path | None:
     if "," in (args.codebook_output or ""):
         raise UsageError(f"--codebook-output {args.codebook_output}: the path must have no comma")
+    if args.codebook_output == "-":
+        raise UsageError("--codebook-output -: a file is needed")
     try:
         return check_target(args.codebook_output, args.force)
     except UsageError as error:
@@ -169,10 +172,10 @@ def _designed(args: argparse.Namespace, format: Format, parts: tuple[str, ...]) 
                 seed=args.seed,
                 progress=partial(step, "design"),
             )
-            rows = [_row(tensor, weights, format, found[tensor.name]) for tensor in tensors]
+            rows = [tensor_record(tensor, weights, format, found[tensor.name]) for tensor in tensors]
         except ValueError as error:
             raise UsageError(f"--format {args.format} with --weights {args.weights}: {error}") from error
-        measured = _measured(opened, format, found, step) if args.measure else None
+        measured = measured_record(opened, format, found, step) if args.measure else None
     shared = set(found.values())
     elements = sum(tensor.parameter.numel() for tensor in tensors)
     return {
@@ -217,77 +220,3 @@ def _weights(args: argparse.Namespace, opened: Opened, step: Step) -> Weights:
         progress=partial(step, "Fisher information"),
     )
     return fisher_weights(fisher)
-
-
-def _row(tensor: WeightTensor, weights: Weights, before: Format, after: Format) -> dict[str, Any]:
-    """One tensor, in the format as it was and as it is now."""
-    from bitlaw.llm.weighted_codebook import weighted_error
-
-    return {
-        "name": tensor.name,
-        "format": str(after),
-        "codebook_bits": storage(after, tuple(tensor.parameter.shape)).codebook,
-        "multiplier": after.scale.multiplier,
-        "error": weighted_error(tensor, weights, after),
-        "error_of": weighted_error(tensor, weights, before),
-    }
-
-
-def _measured(opened: Opened, before: Format, after: Mapping[str, Format], step: Step) -> dict[str, Any]:
-    """KL divergence of both on the same sequences."""
-    from bitlaw.llm.divergence import measure_divergence
-    from bitlaw.llm.quantise import quantised
-    from bitlaw.llm.reference import build_reference
-
-    model = opened.language_model
-    reference = build_reference(
-        model, opened.sequences, batch=opened.workload.batch, progress=partial(step, "reference")
-    )
-    found = []
-    for assignment in (after, dict.fromkeys(after, before)):
-        with quantised(model, assignment):
-            found.append(measure_divergence(model, reference, progress=partial(step, "measuring")))
-    difference = found[0].less(found[1])
-    return {
-        "kl": float(found[0].kl.mean()),
-        "kl_of": float(found[1].kl.mean()),
-        "difference": difference.value,
-        "interval": None if difference.sequences == 1 else [difference.lower, difference.upper],
-    }
-
-
-def _blocks(record: dict[str, Any]) -> list[Block]:
-    lines = [
-        (
-            row["name"],
-            number(row["multiplier"], 4) if isinstance(row["multiplier"], float) else row["multiplier"],
-            number(row["error_of"], 4),
-            number(row["error"], 4),
-            f"{row['error'] / row['error_of']:.4f}" if row["error_of"] else "-",
-        )
-        for row in record["tensors"]
-    ]
-    titles = ("tensor", "multiplier", "weighted error before", "after", "ratio")
-    blocks: list[Block] = [Table(titles, lines, left=("tensor",))]
-    if record["error_of"]:
-        blocks.append(
-            f"weighted by {record['weights']}: {record['error'] / record['error_of']:.4f} of the error "
-            f"of {record['of']}"
-        )
-    if record["codebook_bits"]:
-        blocks.append(f"codebooks take {number(record['codebook_bits'], 3)} bits for each weight")
-    if record["format"] is not None:
-        blocks.append(f"one format for all: {record['format']}")
-    if record["measured"] is not None:
-        blocks.append(_verdict(record["measured"]))
-    return blocks
-
-
-def _verdict(measured: dict[str, Any]) -> str:
-    told = f"measured KL {number(measured['kl'], 4)}, {number(measured['kl_of'], 4)} before"
-    if measured["interval"] is None:
-        return f"{told}; one sequence has no interval"
-    lower, upper = measured["interval"]
-    words = "lower" if upper < 0 else "higher" if lower > 0 else "no difference beyond the interval"
-    interval = f"[{number(lower, 4)}, {number(upper, 4)}]"
-    return f"{told}: {words} (difference {number(measured['difference'], 4)} {interval}, 95%)"

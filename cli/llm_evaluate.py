@@ -8,6 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .arguments import subparser
+from .llm_allocation_file import allocation_faults, check_allocation, read_allocation
+from .llm_headers import read_model_plan
 from .llm_options import (
     add_format_options,
     add_model_options,
@@ -17,7 +19,7 @@ from .llm_options import (
     parts_of,
     steps,
 )
-from .llm_plan import Work, dry_run
+from .llm_plan import Plan, Work, check_plans, dry_run
 from .output import Block, Table, json_text, number, show
 
 if TYPE_CHECKING:
@@ -34,7 +36,9 @@ EXAMPLES = """\
   bitlaw llm evaluate --formats nf4 int4_g64
       the embedded model on held-out documentation
   bitlaw llm evaluate --model ./llama --text wiki.txt --formats mxfp4 --parts all --json
-      every matrix; all numbers as JSON"""
+      every matrix; all numbers as JSON
+  bitlaw llm evaluate --formats int4_g64 --allocation chosen.json scaled.json
+      what bitlaw llm allocate or design wrote, beside a format"""
 
 _DESCRIPTION = """\
 Quantise the model's weights in place, format by format, and compare its predictions with those of the
@@ -54,21 +58,36 @@ def add_parser(tasks: Any) -> None:
     parser.set_defaults(run=run)
     add_model_options(parser)
     add_format_options(parser)
+    parser.add_argument(
+        "--allocation",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="also measured: files of a format for each tensor",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure format by format, print."""
     formats, parts = formats_of(args.formats), parts_of(args.parts)
+    allocations = {path: read_allocation(path) for path in args.allocation}
     if args.dry_run:
-        work = Work(args.sequences, args.length, args.batch, 2 + len(formats), False, parts)
-        return dry_run(args, work, formats, parts)
+        passes = 2 + len(formats) + len(allocations)
+        work = Work(args.sequences, args.length, args.batch, passes, False, parts)
+        dry_run(args, work, formats, parts)
+        model = read_model_plan(args.model, args.dtype)
+        for path, allocation in allocations.items():
+            check_plans([Plan(model, work, allocation_faults(model, allocation, path))])
+        return 0
     needs_llm(args)
-    record = _evaluated(args, formats)
+    record = _evaluated(args, formats, allocations)
     show([json_text(record).rstrip("\n")] if args.json else _blocks(record))
     return 0
 
 
-def _evaluated(args: argparse.Namespace, formats: Mapping[str, Format]) -> dict[str, Any]:
+def _evaluated(
+    args: argparse.Namespace, formats: Mapping[str, Format], allocations: Mapping[str, Assignment]
+) -> dict[str, Any]:
     """Everything that was measured, as plain values."""
     from bitlaw.llm.noise_floor import is_near_floor, noise_floor
     from bitlaw.llm.reference import build_reference
@@ -76,6 +95,7 @@ def _evaluated(args: argparse.Namespace, formats: Mapping[str, Format]) -> dict[
     with steps() as step:
         opened, assignments = open_assigned(args, formats, step)
         model = opened.language_model
+        assignments |= _checked(model, allocations)
         reference = build_reference(
             model, opened.sequences, batch=args.batch, progress=partial(step, "reference")
         )
@@ -83,7 +103,8 @@ def _evaluated(args: argparse.Namespace, formats: Mapping[str, Format]) -> dict[
         rows, found = [], {}
         for name, assignment in assignments.items():
             row, found[name] = _one_format(model, assignment, reference, partial(step, name))
-            rows.append({"format": name, "specification": str(formats[name])} | row)
+            told = dict.fromkeys(map(str, assignment.values() if name in allocations else [formats[name]]))
+            rows.append({"format": name, "specification": " | ".join(told)} | row)
     first, least = next(iter(found)), float(floor.kl.mean())
     return {
         "model": args.model,
@@ -103,6 +124,16 @@ def _evaluated(args: argparse.Namespace, formats: Mapping[str, Format]) -> dict[
         ],
         "sequences_for_5_percent": _needed(found[first]),
     }
+
+
+def _checked(model: LanguageModel, allocations: Mapping[str, Assignment]) -> dict[str, Assignment]:
+    """Allocations by path, if they are for this model."""
+    from bitlaw.llm.models import weight_tensors
+
+    tensors = {weight.name: weight.part for weight in weight_tensors(model.model)}
+    for path, allocation in allocations.items():
+        check_allocation(allocation, tensors, path)
+    return dict(allocations)
 
 
 def _one_format(

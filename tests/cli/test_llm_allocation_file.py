@@ -67,6 +67,13 @@ def test_a_model_as_allocated_measures_as_the_allocation_did(bitlaw, quantise, f
     sequences = token_sequences("standard", model.tokenizer, length=24, count=4)
     kl = measure_divergence(new, build_reference(model, sequences, batch=8)).kl.mean()
     assert kl == pytest.approx(chosen["measured"]["kl"], rel=1e-6)
+    words = ("--formats", INT4, "--allocation", file, "--json")
+    told = json.loads(bitlaw("llm", "evaluate", "--model", folder, *ON, *words).out)
+    own = told["formats"][1]
+    assert (own["format"], own["bits"]) == (str(file), pytest.approx(chosen["bits"], rel=1e-9))
+    assert own["kl"] == pytest.approx(chosen["measured"]["kl"], rel=1e-9)
+    assert sorted(own["specification"].split(" | ")) == sorted([INT4, INT8])
+    assert told["differences"][0]["format"] == str(file)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["chosen.json", "new"]
 
 
@@ -155,6 +162,22 @@ def test_allocations_of_another_model_are_refused(quantise, write, tmp_path, wor
     assert "64 does not divide 32" in cannot.err
     assert {outcome.code for outcome in (strange, missing, cannot)} == {2}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["allocation.json"]
+
+
+@pytest.mark.parametrize("words", [(), ("--dry-run",)])
+def test_evaluations_refuse_allocations_of_another_model(bitlaw, folder, write, words):
+    path = write({"model.layers.7.mlp.up_proj.weight": INT4})
+    outcome = bitlaw(
+        "llm", "evaluate", "--model", folder, *ON, "--formats", INT4, "--allocation", path, *words
+    )
+    assert outcome.code == 2
+    reason = f"--allocation {path}: the model has no weight tensor model.layers.7.mlp.up_proj.weight"
+    assert outcome.err == f"bitlaw: error: {reason}\n"
+    path = write({FIRST: "int4,block=channel,rotation=hadamard:64"})
+    outcome = bitlaw(
+        "llm", "evaluate", "--model", folder, *ON, "--formats", INT4, "--allocation", path, *words
+    )
+    assert (outcome.code, "64 does not divide 32" in outcome.err) == (2, True)
 
 
 @pytest.mark.parametrize(
