@@ -84,10 +84,10 @@ class Allocation:
         """What decides the numbers; the name does not."""
         return {
             "parts": sorted(self.parts),
-            "ends": _written_out(self.ends),
+            "ends": None if self.ends is None else _written_out(self.ends),
             "bits": self.bits,
             "bytes": self.bytes,
-            "like": _written_out(self.like),
+            "like": None if self.like is None else _written_out(self.like),
             "fused": self.fused,
             "exact": self.exact,
             "rule": self.rule,
@@ -95,11 +95,11 @@ class Allocation:
         }
 
 
-def _written_out(format: Format | None) -> str | None:
+def _written_out(format: Format) -> str:
     """Text of a format that says all of it: the numbers of a codebook, not the file that they came from."""
-    if format is not None and isinstance(format.element, Codebook):
+    if isinstance(format.element, Codebook):
         format = replace(format, element=replace(format.element, path=None))
-    return None if format is None else str(format)
+    return str(format)
 
 
 @dataclass(frozen=True)
@@ -123,13 +123,12 @@ class Run:
 
     def identity(self) -> dict[str, Any]:
         """What decides the numbers of a run on one model and text."""
-        formats = [_written_out(format) for format in self.formats]
-        return {"format": " | ".join(map(str, formats)), "allocation": self.allocation.identity()}
+        return {"format": self.specification, "allocation": self.allocation.identity()}
 
     @property
     def specification(self) -> str:
         """All that decides the formats, in words that are read back."""
-        return " | ".join(str(format) for format in self.formats)
+        return " | ".join(map(_written_out, self.formats))
 
     def __str__(self) -> str:
         return f"{self.model}, {self.format_name}, {self.allocation.name}"
