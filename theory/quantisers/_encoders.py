@@ -84,7 +84,7 @@ def _rounded_down(thresholds: FloatArray, dtype: np.dtype[Any]) -> NDArray[Any]:
     """Largest value of the type that is not above each threshold; zero is +0, which has the larger bits."""
     with np.errstate(over="ignore", under="ignore"):
         t = thresholds.astype(dtype)
-    below = np.nextafter(t, dtype.type(-np.inf))
+        below = np.nextafter(t, dtype.type(-np.inf))  # of the least number of all, minus infinity
     return np.asarray(np.where(t > thresholds, below, t) + dtype.type(0.0))
 
 
