@@ -1,11 +1,16 @@
 """Fixtures that all tests share."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
+
+# Workers of pytest-xdist fill the cores; teams of threads inside each would wait for one another, spinning.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # One profile everywhere: examples are drawn from a fixed seed, and slow machines are not failures.
 settings.register_profile("bitlaw", deadline=None, derandomize=True, max_examples=50)
