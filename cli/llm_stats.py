@@ -7,13 +7,18 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from bitlaw.theory._typing import FloatArray
 from bitlaw.theory.formats import Format
 from bitlaw.theory.source_names import source_name
 
 from .arguments import subparser
+from .llm_headers import read_model_plan
 from .llm_options import PARTS, add_model_options, formats_of, needs_llm, steps
 from .llm_plan import Work, dry_run
 from .llm_stats_tables import TAILS, stats_blocks, summary
+from .llm_tensor_names import add_tensor_option, matching_names
 from .output import json_text, show
 
 if TYPE_CHECKING:
@@ -31,7 +36,9 @@ EXAMPLES = """\
   bitlaw llm stats --model ./llama --formats nf4 mxfp4
       with R predicted and measured
   bitlaw llm stats --model ./encoder --details
-      also tails, fits of every family, channels and block maxima"""
+      also tails, fits of every family, channels and block maxima
+  bitlaw llm stats --tensors 'model.layers.0.*' --formats int4_g64 --details
+      one layer alone, with R row by row"""
 
 # Elements turned to float64 at once.
 _SLICE = 1 << 22
@@ -39,7 +46,7 @@ _SLICE = 1 << 22
 _DESCRIPTION = """\
 Moments of every matrix, how far its rows differ in strength (in octaves), its largest element, and the law that
 fits best: of all elements together, and of elements over their row's root mean square. With --formats, the
-relative error R that follows for each tensor, beside the measured one.
+relative error R that follows for each tensor, beside the measured one; --details and --json have it row by row too.
 
 Safetensors are read tensor by tensor: no model is built, so any architecture will do, and a model may be larger than
 the memory."""
@@ -53,6 +60,7 @@ def add_parser(tasks: Any) -> None:
     parser.add_argument(
         "--formats", nargs="+", default=[], metavar="FORMAT", help="also predict and measure R"
     )
+    add_tensor_option(parser, "only tensors whose names fit, as in a shell (default: all)")
     parser.add_argument(
         "--details",
         action="store_true",
@@ -64,6 +72,7 @@ def run(args: argparse.Namespace) -> int:
     """Measure tensor by tensor, print."""
     formats = formats_of(args.formats)
     if args.dry_run:
+        matching_names(args.tensors, read_model_plan(args.model, args.dtype).weights)
         return dry_run(args, Work(streams=True), formats, PARTS)
     needs_llm(args)
     from bitlaw.llm.models import pick_device
@@ -100,10 +109,13 @@ def _tensors(args: argparse.Namespace) -> tuple[int, Iterator[WeightTensor]]:
 
     folder = fetch_weights(args.model)
     if any(folder.glob("*.safetensors*")) or not any(folder.glob("*.bin")):
-        weights = list_weights(folder, compare_ties=True)
+        listed = {weight.name: weight for weight in list_weights(folder, compare_ties=True)}
+        weights = [listed[name] for name in matching_names(args.tensors, listed)]
         return len(weights), (_as_type(load_weight(weight), args.dtype) for weight in weights)
-    tensors = list(weight_tensors(load_model(args.model, device="cpu", dtype=args.dtype).model))
-    return len(tensors), iter(tensors)
+    model = load_model(args.model, device="cpu", dtype=args.dtype).model
+    tensors = {tensor.name: tensor for tensor in weight_tensors(model)}
+    chosen = matching_names(args.tensors, tensors)
+    return len(chosen), (tensors[name] for name in chosen)
 
 
 def _as_type(tensor: WeightTensor, dtype: str) -> WeightTensor:
@@ -156,24 +168,31 @@ def _errors(
             stored = quantise_tensor(format, weights)
         except (ValueError, TypeError) as error:
             raise ValueError(f"{tensor.name}: {error}") from error
-        change = _rms_change(weights, stored.restored)
+        errors, spreads = _row_errors(weights, stored.restored), np.asarray(found.row_rms)
         rows.append(
             {
                 "format": name,
                 "bits": stored.bits / weights.numel(),
                 "predicted_bits": predicted.bits,
-                "r": change / found.rms if found.rms else 0.0,
+                "r": math.sqrt(errors.mean()) / found.rms if found.rms else 0.0,
                 "predicted_r": predicted.R,
+                "row_r": _relative(errors, spreads),
+                "predicted_row_r": _relative(predicted.row_errors, spreads),
             }
         )
     return rows
 
 
-def _rms_change(weights: torch.Tensor, restored: torch.Tensor) -> float:
-    """Root mean square of the change, summed in float64, a slice at a time."""
-    total = 0.0
-    before, after = weights.reshape(-1), restored.reshape(-1)
-    for start in range(0, len(before), _SLICE):
-        one, other = (values[start : start + _SLICE].double() for values in (before, after))
-        total += float((other - one).square().sum())
-    return math.sqrt(total / len(before))
+def _relative(errors: FloatArray, spreads: FloatArray) -> list[float]:
+    """R of each row; 0 for rows of zeros."""
+    found = np.divide(np.sqrt(errors), spreads, out=np.zeros(len(spreads)), where=spreads > 0)
+    return [float(one) for one in found]
+
+
+def _row_errors(weights: torch.Tensor, restored: torch.Tensor) -> FloatArray:
+    """Mean square of the change of each row, in float64, some rows at a time."""
+    before, after = (values.reshape(-1, values.shape[-1]) for values in (weights, restored))
+    step = max(1, _SLICE // before.shape[-1])
+    parts = (slice(start, start + step) for start in range(0, len(before), step))
+    found = [(after[k].double() - before[k].double()).square().mean(1).cpu().numpy() for k in parts]
+    return np.asarray(np.concatenate(found))

@@ -47,10 +47,13 @@ def stats_blocks(rows: Sequence[Row], *, details: bool) -> list[Block]:
         return ["no matrices of floating-point weights"]
     blocks: list[Block] = [_overview(rows)]
     if details:
-        blocks += [_tails(rows), _fits(rows), _channels(rows), _block_maxima(rows)]
+        blocks += [_tails(rows), _whole_fits(rows), _row_fits(rows), _channels(rows), _block_maxima(rows)]
     for k, told in enumerate(rows[0]["formats"]):
         lines = [(row["name"], *_errors(row["formats"][k])) for row in rows]
         titles = ("tensor", "bits", "R predicted", "R", "R / predicted")
+        if details:
+            titles += ("median row", "least", "largest")
+            lines = [(*line, *_row_ratios(row["formats"][k])) for line, row in zip(lines, rows, strict=True)]
         blocks.append(Table(titles, lines, left=("tensor",), title=told["format"]))
     found = summary(rows)
     if found:
@@ -110,13 +113,21 @@ def _tails(rows: Iterable[Row]) -> Table:
     )
 
 
-def _fits(rows: Sequence[Row]) -> Table:
+def _whole_fits(rows: Sequence[Row]) -> Table:
+    return _fits(rows, "whole_fits", "laws of all elements")
+
+
+def _row_fits(rows: Sequence[Row]) -> Table:
+    return _fits(rows, "fits", "laws within rows")
+
+
+def _fits(rows: Sequence[Row], key: str, what: str) -> Table:
     """What each family loses against the best."""
-    families = sorted({fit["family"] for row in rows for fit in row["fits"]})
+    families = sorted({fit["family"] for row in rows for fit in row[key]})
     lines = []
     for row in rows:
-        fits = {fit["family"]: fit for fit in row["fits"]}
-        best = row["fits"][0] if row["fits"] else None
+        fits = {fit["family"]: fit for fit in row[key]}
+        best = row[key][0] if row[key] else None
         lost = [
             number(best["log_likelihood"] - fits[family]["log_likelihood"], 3)
             if best and family in fits
@@ -126,9 +137,7 @@ def _fits(rows: Sequence[Row]) -> Table:
         name = _short(best["source"]) if best else "-"
         distance = number(best["ks_distance"], 2) if best else "-"
         lines.append((row["name"], name, distance, *lost))
-    title = (
-        "laws within rows: the best, its Kolmogorov distance, and what each family loses in nats per element"
-    )
+    title = f"{what}: the best, its Kolmogorov distance, and what each family loses in nats per element"
     return Table(("tensor", "best", "distance", *families), lines, left=("tensor", "best"), title=title)
 
 
@@ -200,6 +209,15 @@ def _block_cells(block: Row) -> list[str]:
 
 def _errors(one: Row) -> tuple[str, ...]:
     return number(one["bits"], 4), number(one["predicted_r"], 4), number(one["r"], 4), number(_ratio(one), 4)
+
+
+def _row_ratios(one: Row) -> tuple[str, str, str]:
+    """Measured over predicted R of the rows: median, least, largest."""
+    pairs = zip(one["row_r"], one["predicted_row_r"], strict=True)
+    ratios = [measured / predicted for measured, predicted in pairs if predicted > 0]
+    if not ratios:
+        return "-", "-", "-"
+    return number(float(np.median(ratios)), 4), number(min(ratios), 4), number(max(ratios), 4)
 
 
 def _short(law: Row) -> str:

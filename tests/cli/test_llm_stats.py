@@ -15,6 +15,7 @@ from bitlaw.llm import models
 from bitlaw.llm.models import load_model
 from bitlaw.llm.statistics import tensor_statistics
 from bitlaw.llm.weight_files import stream_weights
+from bitlaw.theory import parse_format
 from bitlaw.theory.fitting import FAMILIES
 
 INT4 = "int4,block=channel,scale=absmax:float16"
@@ -84,6 +85,7 @@ def test_details_are_tables(bitlaw, folder):
     assert outcome.code == 0
     titles = (
         "share of elements beyond",
+        "laws of all elements",
         "laws within rows",
         "channels: rows",
         "largest magnitude of a block",
@@ -91,6 +93,46 @@ def test_details_are_tables(bitlaw, folder):
     assert all(title in outcome.out and title not in plain.out for title in titles)
     assert outcome.out.startswith(plain.out.rstrip("\n"))
     assert max(map(len, outcome.out.splitlines())) < 220
+
+
+def test_errors_are_told_row_by_row(bitlaw, encoder):
+    """Rows of several strengths under one scale: the weak ones have the larger relative errors."""
+    file = encoder / "model.safetensors"
+    name = "encoder.layer.0.dense.weight"
+    weights = torch.randn(64, 512, generator=torch.Generator().manual_seed(1))
+    weights *= 2.0 ** torch.linspace(-3, 3, 64)[:, None]
+    weights[5] = 0
+    save_file({name: weights}, file)
+    for spec in ("int4,block=tensor,scale=rms:float32", INT4):
+        format = parse_format(spec)
+        words = ("llm", "stats", "--model", encoder, "--formats", spec)
+        (one,) = json.loads(bitlaw(*words, "--json").out)["tensors"][0]["formats"]
+        change = format.quantise(weights.double().numpy()) - weights.double().numpy()
+        rms = weights.double().square().mean(1).sqrt().numpy()
+        expected = np.sqrt((change**2).mean(1)) / np.where(rms > 0, rms, 1)
+        np.testing.assert_allclose(one["row_r"], expected, rtol=1e-4)
+        assert one["row_r"][5] == one["predicted_row_r"][5] == 0
+        live = rms > 0
+        ratios = np.array(one["row_r"])[live] / np.array(one["predicted_row_r"])[live]
+        # Mean squares of 512 elements are known to about 6%, on both sides.
+        np.testing.assert_allclose(ratios, 1, atol=0.3)
+        assert np.median(ratios) == pytest.approx(1, abs=0.03)
+        table = bitlaw(*words, "--details").out.split(f"{spec}\n")[1].splitlines()
+        assert table[0].split()[-4:] == ["median", "row", "least", "largest"]
+        assert [float(cell) for cell in table[1].split()[-3:]] == pytest.approx(
+            [np.median(ratios), ratios.min(), ratios.max()], rel=1e-3
+        )
+
+
+def test_some_tensors_alone_are_measured(bitlaw, encoder):
+    words = ("llm", "stats", "--model", encoder)
+    record = json.loads(bitlaw(*words, "--tensors", "*.10.*", "embed*", "--json").out)
+    names = [row["name"] for row in record["tensors"]]
+    assert names == ["embeddings.word_embeddings.weight", "encoder.layer.10.dense.weight"]
+    for more in ((), ("--dry-run",)):
+        outcome = bitlaw(*words, "--tensors", "*.11.*", *more)
+        assert (outcome.code, outcome.out) == (2, "")
+        assert "--tensors: the pattern '*.11.*' fits no tensor of the model" in outcome.err
 
 
 def test_a_type_that_is_asked_for_is_measured(bitlaw, encoder):
