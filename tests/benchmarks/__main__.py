@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import inspect
 import os
 import pkgutil
 import platform
@@ -19,10 +20,10 @@ def names() -> list[str]:
     ]
 
 
-def show(name: str, console: Console) -> None:
-    """Run one benchmark and print its rows."""
+def show(name: str, console: Console, device: str) -> None:
+    """Run one benchmark, on a device if it knows of any, and print its rows."""
     module = importlib.import_module(f"tests.benchmarks.{name}")
-    rows = module.run()
+    rows = module.run(device=device) if "device" in inspect.signature(module.run).parameters else module.run()
     columns = list(dict.fromkeys(key for row in rows for key in row))
     table = Table(title=module.TITLE, title_justify="left")
     for column in columns:
@@ -40,11 +41,17 @@ def main() -> None:
     """Parse the names and run."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*names(), []], help="benchmarks to run; default all")
+    parser.add_argument(
+        "--device",
+        choices=["auto", "cpu", "cuda"],
+        default="auto",
+        help="of models and memory: the CPU, a GPU, or (the default) both where there is one",
+    )
     arguments = parser.parse_args()
     console = Console(width=None if os.isatty(1) else 140)
     console.print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     for name in arguments.names or names():
-        show(name, console)
+        show(name, console, arguments.device)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""One task on a model in a process of its own, which prints the most memory that it held: `FOLDER TASK [LIMIT]`.
+"""One task on a model in a process of its own, which prints the most memory held: `FOLDER TASK DEVICE [LIMIT]`.
 
-LIMIT is how much the process may allocate beyond what it had before the model, in bytes of the weights, by
-`RLIMIT_DATA`: that counts all private memory that can be written to, the mapped files of the weights among it.
+LIMIT is how much may be allocated beyond what was there before the model, in bytes of the weights: on the CPU by
+`RLIMIT_DATA`, which counts all private memory that can be written to, the mapped files of the weights among it; on a
+GPU by torch, and it is the GPU's memory alone that is counted there.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from transformers.utils import logging
 from bitlaw.llm.audit import audit, model_statistics
 from bitlaw.llm.divergence import measure_divergence
 from bitlaw.llm.fisher import fisher_information
+from bitlaw.llm.format_codec import quantise_tensor
 from bitlaw.llm.models import LanguageModel, load_model
 from bitlaw.llm.quantise import assign, quantised
 from bitlaw.llm.quantised_files import quantise_files
@@ -35,7 +37,8 @@ from bitlaw.theory import parse_format
 from bitlaw.theory.fitting import list_weights
 
 FORMAT = parse_format("int4_g64")
-SEQUENCES = Sequences(torch.randint(0, 8192, (2, 64), generator=torch.Generator().manual_seed(0)), "random")
+_device = sys.argv[3] if len(sys.argv) > 3 else "cpu"
+SEQUENCES = Sequences(torch.randint(0, 8192, (2, 16), generator=torch.Generator().manual_seed(0)), "random")
 
 
 def save(folder: Path, layers: int, width: int) -> None:
@@ -60,7 +63,7 @@ def save(folder: Path, layers: int, width: int) -> None:
 
 def _touched(folder: Path) -> LanguageModel:
     """The model, with all of its weights in memory."""
-    model = load_model(folder, device="cpu")
+    model = load_model(folder, device=_device)
     for parameter in model.model.parameters():
         parameter.sum()
     return model
@@ -79,7 +82,7 @@ def _hold_twice(folder: Path) -> None:
     reference, assignment = build_reference(model, SEQUENCES), assign(model.model, FORMAT)
     for name, parameter in second.model.named_parameters():
         if name in assignment:
-            parameter.data.copy_(torch.from_numpy(FORMAT.quantise(parameter.numpy())))
+            parameter.data.copy_(quantise_tensor(FORMAT, parameter).restored)
     measure_divergence(second, reference)
 
 
@@ -133,18 +136,33 @@ def _status(key: str) -> int:
     return 1024 * int(found[1])
 
 
+def _limit(allowed: int) -> None:
+    """Let no more than some bytes be allocated from here on."""
+    if _device == "cuda":
+        torch.cuda.set_per_process_memory_fraction(allowed / torch.cuda.get_device_properties(0).total_memory)
+        return
+    total = _status("VmData") + allowed
+    resource.setrlimit(resource.RLIMIT_DATA, (total, total))
+
+
 def main(folder: Path, task: str, limit: float | None) -> None:
     """Run the task and print bytes before the model and at the peak, of the weights, and the seconds it took."""
     logging.disable_progress_bar()
-    before, weights = _status("VmHWM"), sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+    gpu = _device == "cuda"
+    before, weights = (
+        0 if gpu else _status("VmHWM"),
+        sum(f.stat().st_size for f in folder.glob("*.safetensors")),
+    )
     if limit is not None:
-        allowed = _status("VmData") + int(limit * weights)
-        resource.setrlimit(resource.RLIMIT_DATA, (allowed, allowed))
-    start = time.perf_counter()
+        _limit(int(limit * weights))
+    start, cpu = time.perf_counter(), time.process_time()
     TASKS[task](folder)
-    took = time.perf_counter() - start
-    print(json.dumps({"before": before, "peak": _status("VmHWM"), "weights": weights, "seconds": took}))
+    if gpu:
+        torch.cuda.synchronize()
+    took = {"seconds": time.perf_counter() - start, "cpu": time.process_time() - cpu}
+    peak = torch.cuda.max_memory_allocated() if gpu else _status("VmHWM")
+    print(json.dumps({"before": before, "peak": peak, "weights": weights} | took))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], float(sys.argv[3]) if len(sys.argv) > 3 else None)
+    main(Path(sys.argv[1]), sys.argv[2], float(sys.argv[4]) if len(sys.argv) > 4 else None)

@@ -10,7 +10,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-TITLE = "Peak resident memory beyond that of the libraries, over the bytes of a model's weights"
+from tests.benchmarks.timing import device_name, devices
+
+TITLE = "Peak memory beyond that of the libraries, over the bytes of a model's weights"
 # 304 million weights in float32, 1.2 GB.
 LAYERS, WIDTH = 6, 2048
 TASKS = (
@@ -23,6 +25,8 @@ TASKS = (
     "Fisher information by rows",
     "Fisher information, diagonal",
 )
+# What streams tensors does so on the CPU.
+STREAMED = ("statistics, streamed", "quantised copy, streamed")
 # A process that may hold so many times the weights audits the model, but cannot hold it twice.
 LIMIT = 1.5
 LIMITED = ("audit", "KL divergence of a second copy")
@@ -30,33 +34,39 @@ LIMITED = ("audit", "KL divergence of a second copy")
 _SAVE = "from pathlib import Path; from tests.benchmarks._memory_task import save; save(Path({!r}), {}, {})"
 
 
-def run() -> list[dict[str, Any]]:
-    """Each task in a process of its own, and two under a limit of memory (Linux alone)."""
-    if not Path("/proc/self/status").exists():
+def run(device: str = "auto") -> list[dict[str, Any]]:
+    """Each task in a process of its own, and two under a limit of memory (on the CPU that needs Linux)."""
+    chosen = [one for one in devices(device) if one != "cpu" or Path("/proc/self/status").exists()]
+    if not chosen:
         return [{"what": "needs Linux, which tells how much memory a process has held"}]
     with tempfile.TemporaryDirectory() as folder:
         _python("-c", _SAVE.format(folder, LAYERS, WIDTH), check=True)
-        rows = [_measured(folder, task) for task in TASKS]
-        return rows + [_measured(folder, task, LIMIT) for task in LIMITED]
+        return [row for one in chosen for row in _on(one, folder)]
 
 
-def _measured(folder: str, task: str, limit: float | None = None) -> dict[str, Any]:
+def _on(device: str, folder: str) -> list[dict[str, Any]]:
+    tasks = [task for task in TASKS if device == "cpu" or task not in STREAMED]
+    rows = [_measured(device, folder, task) for task in tasks]
+    return rows + [_measured(device, folder, task, LIMIT) for task in LIMITED]
+
+
+def _measured(device: str, folder: str, task: str, limit: float | None = None) -> dict[str, Any]:
     words = [] if limit is None else [str(limit)]
-    done = _python("-m", "tests.benchmarks._memory_task", folder, task, *words, check=limit is None)
+    done = _python("-m", "tests.benchmarks._memory_task", folder, task, device, *words, check=limit is None)
     told = task if limit is None else f"{task}, {limit:g} times the weights allowed"
+    row: dict[str, Any] = {"device": device_name(device), "what": told}
     if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if "memory" in line]
-        if not lines:
+        if "memory" not in done.stderr:
             raise RuntimeError(f"{task}: {done.stderr[-2000:]}")
-        return {"what": told, "outcome": "out of memory"}
+        return row | {"outcome": "out of memory"}
     found = json.loads(done.stdout.splitlines()[-1])
     held = found["peak"] - found["before"]
-    return {
-        "what": told,
+    return row | {
         "outcome": "done",
         "peak, GB": held / 1e9,
         "over the weights": held / found["weights"],
         "seconds": found["seconds"],
+        "CPU": found["cpu"],
     }
 
 

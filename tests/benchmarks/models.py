@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from bitlaw.llm.models import LanguageModel
 from bitlaw.llm.reference import build_reference
 from bitlaw.llm.text import Sequences
 from bitlaw.theory import parse_format
-from tests.benchmarks.timing import seconds
+from tests.benchmarks.timing import device_name, devices, seconds
 
 TITLE = "Language models: seconds, and the time over that of what is compared"
 ELEMENTS = 1 << 24
@@ -23,15 +24,25 @@ FORMATS = ("int4_g64", "nf4", "mxfp4", "nvfp4", "int4_g128_asym")
 SEQUENCES, LENGTH = 8, 256
 
 
-def run() -> list[dict[str, Any]]:
-    """Rows for the CPU, and for a GPU where there is one."""
-    devices = ["cpu"] + ["cuda"] * torch.cuda.is_available()
-    return [row for device in devices for row in (*_passes(device), *_formats(device))]
+def run(device: str = "auto") -> list[dict[str, Any]]:
+    """Rows for the CPU and a GPU, or one of them."""
+    return [row for one in devices(device) for row in (*_passes(one), *_formats(one))]
 
 
 def _row(device: str, what: str, time: float, compared: str, other: float) -> dict[str, Any]:
-    name = torch.cuda.get_device_name() if device == "cuda" else "cpu"
-    return {"device": name, "what": what, "seconds": time, "compared with": compared, "ratio": time / other}
+    told = {"device": device_name(device), "what": what}
+    return told | {"seconds": time, "compared with": compared, "ratio": time / other}
+
+
+def _elapsed(device: str, work: Callable[[], Any]) -> float:
+    """Seconds until the device has done the work, and not only been told to."""
+
+    def whole() -> None:
+        work()
+        if device == "cuda":
+            torch.cuda.synchronize()
+
+    return seconds(whole)
 
 
 def _model(device: str) -> LanguageModel:
@@ -56,14 +67,6 @@ def _passes(device: str) -> list[dict[str, Any]]:
     tokens = torch.randint(0, vocabulary, (SEQUENCES, LENGTH), generator=torch.Generator().manual_seed(0))
     sequences = Sequences(tokens, "random")
 
-    def timed(work: Any) -> float:
-        def whole() -> None:
-            work()
-            if device == "cuda":
-                torch.cuda.synchronize()
-
-        return seconds(whole)
-
     @torch.no_grad()
     def forward() -> None:
         model(input_ids=tokens.to(device), use_cache=False)
@@ -77,15 +80,16 @@ def _passes(device: str) -> list[dict[str, Any]]:
 
     reference = build_reference(language_model, sequences)
     fisher = {
-        unit: timed(
-            lambda unit=unit: fisher_information(language_model, sequences, unit=unit, batch=SEQUENCES)
+        unit: _elapsed(
+            device,
+            lambda unit=unit: fisher_information(language_model, sequences, unit=unit, batch=SEQUENCES),
         )
         for unit in ("sequence", "position")
     }
-    divergence = timed(lambda: measure_divergence(language_model, reference))
-    once = timed(forward)
+    divergence = _elapsed(device, lambda: measure_divergence(language_model, reference))
+    once = _elapsed(device, forward)
     model.requires_grad_(True)
-    plain = timed(backward)
+    plain = _elapsed(device, backward)
     return [
         *(
             _row(device, f"Fisher information by {unit}s", time, "forward and backward pass", plain)
@@ -99,15 +103,11 @@ def _formats(device: str) -> list[dict[str, Any]]:
     x = torch.randn(ELEMENTS // 4096, 4096, device=device)
     rows = []
 
-    def done() -> None:
-        if device == "cuda":
-            torch.cuda.synchronize()
-
-    copy = seconds(lambda: (x.clone(), done()))
+    copy = _elapsed(device, x.clone)
     for name in FORMATS:
         format = parse_format(name)
         codec = quantise_tensor if device == "cpu" else quantise_on_device
-        time = seconds(lambda format=format, codec=codec: (codec(format, x), done()))
+        time = _elapsed(device, lambda format=format, codec=codec: codec(format, x))
         gigabytes = x.numel() * x.element_size() / time / 1e9
         rows.append(_row(device, f"{name}, {gigabytes:.2f} GB/s", time, "copy on the device", copy))
     return rows
