@@ -14,6 +14,7 @@ from .histogram import Histogram
 from .law_fits import FamilyFit
 from .model_allocation import ModelAllocation, compare_measured
 from .models import LanguageModel, WeightTensor, load_model, weight_tensors
+from .noise_floor import noise_floor
 from .quadratic import QuadraticDivergence, quadratic_divergence
 from .quantise import ModelBits, TensorRecord, assign, model_bits, quantised
 from .quantised_files import quantise_files
@@ -67,6 +68,7 @@ __all__ = [
     "measure_divergence",
     "model_bits",
     "model_statistics",
+    "noise_floor",
     "noise_sensitivity",
     "paired_difference",
     "predict_assignment",
