@@ -153,6 +153,11 @@ def test_what_cannot_be_met_is_refused_before_anything_runs(allocate, words, rea
     assert len(outcome.err.splitlines()) == 1
 
 
+def test_a_budget_in_bytes_may_be_the_least_that_is_needed(allocate):
+    assert allocate("--bytes", 9216, "--dry-run").code == 0
+    assert "at least 9216 bytes" in allocate("--bytes", 9215, "--dry-run").err
+
+
 @pytest.mark.parametrize(("words", "reason"), [BAD[0], BAD[8], BAD[14]])
 def test_a_run_refuses_the_same(allocate, words, reason):
     outcome = allocate(*words)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from bitlaw.llm import study
 from bitlaw.llm.audit import model_statistics
 from bitlaw.llm.fisher import Fisher, fisher_information
 from bitlaw.llm.fisher_bits import fisher_bits
 from bitlaw.llm.models import LanguageModel, weight_tensors
 from bitlaw.llm.published_allocation import published_allocation
 from bitlaw.llm.study import run_study
-from bitlaw.llm.study_config import Allocation, Study
+from bitlaw.llm.study_config import Allocation, Run, Study
 from bitlaw.llm.study_file import read_study
 from bitlaw.llm.study_results import Results
 from bitlaw.llm.tensor_prediction import predict_tensor
@@ -74,10 +77,10 @@ def test_a_study_spends_a_budget_by_either_rule_or_takes_a_file(
         '[[allocation]]\nname = "given"\nfile = "chosen.json"\n'
     )
     sizes = [(w.parameter.numel(), len(w.parameter)) for w in weight_tensors(tiny.model) if w.name in given]
-    study = read_study(tmp_path / "sweep.toml")
-    assert [allocation.rule for allocation in study.allocations] == ["least", "published", "least", "least"]
+    sweep = read_study(tmp_path / "sweep.toml")
+    assert [allocation.rule for allocation in sweep.allocations] == ["least", "published", "least", "least"]
     with Results(tmp_path / "r.sqlite") as results:
-        outcome = run_study(study, results, tmp_path / "work")
+        outcome = run_study(sweep, results, tmp_path / "work")
         rows = {row["allocation"]: row for row in results.rows()}
         told = results.rows("tensors")
     assert (outcome.done, outcome.failures) == (4, ())
@@ -89,6 +92,21 @@ def test_a_study_spends_a_budget_by_either_rule_or_takes_a_file(
     assert found == given
     chosen = {row["format"] for row in told if row["fingerprint"] == rows["rule"]["fingerprint"]}
     assert 1 < len(chosen) <= len(FORMATS)
+
+
+def test_a_study_hands_budget_and_exactness_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, Any] = {}
+
+    def remember(*given: Any, **options: Any) -> SimpleNamespace:
+        asked.update(options, budget=given[3])
+        return SimpleNamespace(assignment={}, statement="")
+
+    monkeypatch.setattr(study, "allocate_formats", remember)
+    parts: Any = SimpleNamespace(statistics={}, fisher=None)
+    for exact in (False, True):
+        run = Run("m", tuple(CANDIDATES), "allocated", Allocation(bytes=1000, exact=exact))
+        study._assignment(run, parts)
+        assert (asked["budget"], asked["unit"], asked["exact"]) == (1000, "bytes", exact)
 
 
 def test_a_rule_that_means_nothing_is_refused(tmp_path: Path) -> None:
