@@ -8,7 +8,8 @@ The catch is that the error has many local minima.  It is the sum of what is los
 falls as the factor grows, and of what is lost between them, which grows but for ripples; between two minima it
 therefore stays below the sum of both.  So factors are tried downwards, from one that puts no element beyond the
 codepoints, until for an octave the error has been twice the least (or, where little is gained at all, halfway
-from the least to the energy of the data): what follows is worse.  Ripples are shorter than an octave.
+from the least to the energy of the data): what follows is worse.  Ripples are shorter than an octave.  A block is
+done before, where its largest element alone has lost more than the least.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ def block_factors(
     x: NDArray[Any], blocks: Blocks, found: Statistics, scaler: Scaler, codec: Codec
 ) -> FloatArray:
     """Factor of least error of each block: the best of a sweep, or of finer steps around that."""
-    start: FloatArray = np.full(blocks.count, _START) * _covering(scaler, _peaks(x, blocks, found, scaler))
+    peaks = _peaks(x, blocks, found, scaler)
+    start: FloatArray = np.full(blocks.count, _START) * _covering(scaler, peaks)
     factors, best = start.copy(), np.full(blocks.count, np.inf)
     energy = block_squares(x, blocks)
     worse = np.zeros(blocks.count, np.int64)  # factors in a row with an error far above the least
@@ -60,6 +62,9 @@ def block_factors(
         better = (errors < best) & (worse < SWEPT)
         best[better], factors[better] = errors[better], tried[better]
         worse = np.where((worse >= SWEPT) | (errors >= _far(best, energy)), worse + 1, 0)
+        worse[_cut_off(scaler, peaks * np.abs(found.values), scales) >= best] = (
+            SWEPT  # and ever more from here on
+        )
         if ((worse >= SWEPT) | (scales.stored == 0.0)).all():
             break
     centres = factors.copy()
@@ -130,6 +135,15 @@ def covering(statistic: str, ends: tuple[float, float], unit: float, peak: Any) 
     else:
         width = min(-low, high) if low < 0.0 < high else max(abs(low), abs(high))
     return peak * abs(unit) / width if width else peak
+
+
+def _cut_off(scaler: Scaler, largest: FloatArray, scales: BlockScales) -> FloatArray:
+    """Least squared error of the largest element of each block beyond the codepoints, or of both ends of a range."""
+    low, high = scaler.ends
+    affine = scaler.scale.statistic == "minmax"
+    width = high - low if affine else max(abs(low), abs(high))
+    beyond = np.maximum(largest - width * np.abs(scales.scales.astype(np.float64)), 0.0)
+    return np.asarray(beyond**2 / (2.0 if affine else 1.0))
 
 
 def _covering(scaler: Scaler, peak: Any) -> Any:
