@@ -1,4 +1,4 @@
-"""Studies on the small model, and rows as they are stored."""
+"""Studies on the small model, rows as they are stored, and a small model with experts."""
 
 from __future__ import annotations
 
@@ -36,3 +36,19 @@ def row(fingerprint: str = "a") -> dict[str, Any]:
 
 def tensor(name: str = "w") -> dict[str, Any]:
     return dict.fromkeys(TENSOR_COLUMNS) | {"name": name}
+
+
+def save_mixtral(folder: Path, layers: int) -> None:
+    """Write a Mixtral of a few thousand weights, whose three experts a layer lie one by one on file."""
+    from transformers import MixtralConfig, MixtralForCausalLM
+
+    config = MixtralConfig(
+        vocab_size=32,
+        hidden_size=16,
+        intermediate_size=24,
+        num_hidden_layers=layers,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        num_local_experts=3,
+    )
+    MixtralForCausalLM(config).save_pretrained(folder)

@@ -6,7 +6,6 @@ import copy
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -21,6 +20,8 @@ from bitlaw.llm.sensitivity import noise_sensitivity
 from bitlaw.llm.text import Sequences
 from bitlaw.theory import parse_format
 from bitlaw.theory.fitting.safetensors_files import read_header
+
+from .studies import save_mixtral
 
 FORMAT = parse_format("int3,block=channel,scale=absmax:float16")
 PARTS = ("embedding", "decoder", "head")
@@ -124,12 +125,7 @@ def test_shards_and_tied_weights_are_found(tiny: LanguageModel, tmp_path: Path) 
 
 
 def test_experts_that_files_hold_one_by_one_are_put_together(tmp_path: Path) -> None:
-    from transformers import MixtralConfig, MixtralForCausalLM
-
-    sizes: dict[str, Any] = {"vocab_size": 32, "hidden_size": 16, "intermediate_size": 24}
-    heads: dict[str, Any] = {"num_attention_heads": 2, "num_key_value_heads": 1, "num_local_experts": 3}
-    model = MixtralForCausalLM(MixtralConfig(num_hidden_layers=2, **sizes, **heads))
-    model.save_pretrained(tmp_path)
+    save_mixtral(tmp_path, layers=2)
     keeper = there_and_back(loaded(tmp_path))
     assert {name for name in keeper.on_file if "experts" in name} == {
         f"model.layers.{layer}.mlp.experts.{kind}"
