@@ -129,6 +129,8 @@ def compare(combination, predict, elements=1 << 17):
     spread = math.sqrt(residual.var() / residual.size) / squares.mean()
     spread = math.hypot(spread, 2 * found.R * found.standard_error)
     spread = max(spread, 1e-9 * ratio)  # a format that restores zeros has the same error everywhere
+    if np.ptp(made.codes) == 0:  # of codes too rare to be met, one may always be missed
+        spread = max(spread, np.max(x**2) / squares.sum())
     return Comparison(
         (found.R**2 - ratio) / spread,
         _entropy_distance(found, made.codes),
