@@ -49,11 +49,11 @@ def stats_blocks(rows: Sequence[Row], *, details: bool) -> list[Block]:
     if details:
         blocks += [_tails(rows), _whole_fits(rows), _row_fits(rows), _channels(rows), _block_maxima(rows)]
     for k, told in enumerate(rows[0]["formats"]):
-        lines = [(row["name"], *_errors(row["formats"][k])) for row in rows]
-        titles = ("tensor", "bits", "R predicted", "R", "R / predicted")
+        lines = [[row["name"], *_errors(row["formats"][k])] for row in rows]
+        titles = ["tensor", "bits", "R predicted", "R", "R / predicted"]
         if details:
-            titles += ("median row", "least", "largest")
-            lines = [(*line, *_row_ratios(row["formats"][k])) for line, row in zip(lines, rows, strict=True)]
+            titles += ["median row", "least", "largest"]
+            lines = [[*line, *_row_ratios(row["formats"][k])] for line, row in zip(lines, rows, strict=True)]
         blocks.append(Table(titles, lines, left=("tensor",), title=told["format"]))
     found = summary(rows)
     if found:

@@ -7,6 +7,7 @@ import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
+from bitlaw.llm import workload
 from bitlaw.llm.error_structure import error_structure
 from bitlaw.llm.models import load_model
 from bitlaw.llm.quantise import assign
@@ -66,7 +67,12 @@ def test_a_single_sequence_has_no_intervals(errors):
     assert row["measured"] > 0
 
 
-def test_a_plan_tells_passes_and_what_errors_take(errors):
+def test_a_plan_tells_passes_and_what_errors_take(errors, monkeypatch):
+    def never(*_, **__):
+        raise AssertionError("weights are loaded")
+
+    monkeypatch.setattr(workload, "load_model", never)
+
     def plan(*words):
         return json.loads(errors(*words, "--dry-run", "--json").out)
 

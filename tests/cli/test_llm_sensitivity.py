@@ -9,7 +9,7 @@ import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
-from bitlaw.llm import sensitivity
+from bitlaw.llm import sensitivity, workload
 from bitlaw.llm.models import load_model, weight_tensors
 
 ON = ("--sequences", 4, "--length", 24, "--device", "cpu")
@@ -119,7 +119,12 @@ def test_parts_of_other_sweeps_are_refused(sweep, tmp_path):
     assert "damaged" in sweep(*SOME, "--fisher", "none", "--output", target).err
 
 
-def test_a_plan_counts_the_passes(sweep):
+def test_a_plan_counts_the_passes(sweep, monkeypatch):
+    def never(*_, **__):
+        raise AssertionError("weights are loaded")
+
+    monkeypatch.setattr(workload, "load_model", never)
+
     plan = json.loads(sweep(*SOME, "--noise", 0.01, 0.02, "--dry-run", "--json").out)
     # The reference, four tensors at two strengths, and a Fisher pass of three; two operations a weight and token.
     assert plan["operations"] == 2 * plan["parameters"] * 96 * (1 + 8 + 3)
