@@ -24,7 +24,8 @@ from .statistics import BlockMaxima, TensorStatistics, tensor_statistics
 from .tensor_prediction import TensorPrediction, predict_tensor
 from .text import Sequences, load_text, token_sequences
 from .weight_files import stream_weights
-from .weighted_codebook import weighted_codebook, weighted_sample, weighted_scale
+from .weighted_codebook import weighted_codebook, weighted_error, weighted_sample, weighted_scale
+from .weighted_design import read_weights, weighted_formats
 
 __all__ = [
     "Activations",
@@ -77,12 +78,15 @@ __all__ = [
     "quantise_files",
     "quantise_tensor",
     "quantised",
+    "read_weights",
     "sequences_needed",
     "stream_weights",
     "tensor_statistics",
     "token_sequences",
     "weight_tensors",
     "weighted_codebook",
+    "weighted_error",
+    "weighted_formats",
     "weighted_sample",
     "weighted_scale",
 ]
