@@ -60,7 +60,7 @@ def draw(data: Data) -> Figure:
     left.set_yscale("log")
     left.set(ylabel="measured KL (nats per token)")
     right.set(ylabel="measured over predicted KL")
-    caption(figure, left, data.results)
+    caption(figure, left, data.results, columns=4)
     left.set_title("")
     figure.suptitle(measured_on(data.results), fontsize=9.0)
     return figure
