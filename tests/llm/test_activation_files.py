@@ -52,7 +52,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     with pytest.raises(ValueError, match="not a file of activation moments"):
         load_activations(path)
-    save_file({"w": torch.ones(2)}, path, {"tokens": "3", "targets": "text", "unit": "position", "run": ""})
+    save_file({"w": torch.ones(2)}, path, {"tokens": "3", "left_out": "[]", "unit": "position"})
     with pytest.raises(ValueError, match=r"a\.safetensors: not a file of activation moments"):
         load_activations(path)
     save_activations(Activations({"w": torch.ones(300)}, {"w": [4]}), path)
