@@ -1,5 +1,6 @@
 """The theory applied to language models: predict what a format does, do it, and measure it."""
 
+from .activation_files import load_activations, save_activations
 from .activations import Activations, activation_moments
 from .allocation import allocate_formats, fused_groups
 from .audit import Audit, TensorAudit, audit, model_statistics, predict_assignment
@@ -64,6 +65,7 @@ __all__ = [
     "fisher_information",
     "fused_groups",
     "kl_per_token",
+    "load_activations",
     "load_model",
     "load_text",
     "measure_divergence",
@@ -79,6 +81,7 @@ __all__ = [
     "quantise_tensor",
     "quantised",
     "read_weights",
+    "save_activations",
     "sequences_needed",
     "stream_weights",
     "tensor_statistics",
