@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ._arguments import check_whole
+from .argument_checks import check_whole
 from .linear_maps import Product, observed_maps
 from .models import LanguageModel, WeightTensor, weight_tensors
 from .text import Sequences

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from ..theory._typing import FloatArray
-from ._arguments import check_seed, check_whole
+from .argument_checks import check_seed, check_whole
 from .divergence import Divergence, measure_divergence
 from .error_parts import check_shapes, coherent_part, largest_part, random_signs, regained
 from .estimates import Estimate, clustered_mean, paired_difference

@@ -27,7 +27,7 @@ from typing import Any, Literal
 import torch
 from torch.nn import functional
 
-from ._arguments import check_choice, check_seed, check_whole
+from .argument_checks import check_choice, check_seed, check_whole
 from .fingerprint import weights_fingerprint
 from .fisher_sums import Fisher, Targets, Unit
 from .linear_maps import Product, observed_maps, used_weights

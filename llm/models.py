@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from ..theory.fitting.weight_names import Part, in_tower, is_bias
-from ._arguments import check_choice
+from .argument_checks import check_choice
 from .device_maps import DeviceMap, check_device_map, check_in_reach, pick_device
 from .embedded import embedded_model_folder
 from .loading import check_architecture, read_model, read_tokenizer

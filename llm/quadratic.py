@@ -23,7 +23,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ..theory._typing import FloatArray
-from ._arguments import check_choice, check_whole
+from .argument_checks import check_choice, check_whole
 from .estimates import Estimate, clustered_mean
 from .models import LanguageModel, weight_tensors
 from .text import Sequences

@@ -9,7 +9,7 @@ from hashlib import sha256
 
 import torch
 
-from ._arguments import check_seed
+from .argument_checks import check_seed
 from .divergence import measure_divergence
 from .estimates import Estimate
 from .fisher import Fisher

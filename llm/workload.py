@@ -19,7 +19,7 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from .. import theory
-from ._arguments import check_choice, check_seed, check_whole
+from .argument_checks import check_choice, check_seed, check_whole
 from .audit import model_statistics
 from .device_maps import SPREADS
 from .files import write_whole
