@@ -28,7 +28,7 @@ class Activations:
     tokens : dict of str to list of int
         Inputs behind each entry; an expert that saw none has zeros.
     left_out : tuple of str
-        Weights that are used, but in other ways than products and look-ups (convolutions): they have no moments.
+        Weights that are used in other ways than products and look-ups (convolutions): no moments count those uses.
     """
 
     moments: dict[str, torch.Tensor]

@@ -55,17 +55,20 @@ class Uses:
     multiplied, looked_up : set of str
         In products and by embeddings.
     used : set of str
-        By any operation; one that is in neither of the others was used in a way that is not known here.
+        By any operation.
+    otherwise : set of str
+        By an operation that is not known here, perhaps beside the others.
     """
 
     multiplied: set[str] = field(default_factory=set)
     looked_up: set[str] = field(default_factory=set)
     used: set[str] = field(default_factory=set)
+    otherwise: set[str] = field(default_factory=set)
 
     @property
     def unknown(self) -> set[str]:
-        """Weights used in none of the known ways."""
-        return self.used - self.multiplied - self.looked_up
+        """Weights that have a use not known here, or none that is."""
+        return self.otherwise | (self.used - self.multiplied - self.looked_up)
 
 
 OnMap = Callable[[Product], None]
@@ -130,7 +133,7 @@ class _Place:
 
 
 # Conversions whose result stands for the weight.
-_CONVERSIONS = ("to", "type", "float", "double", "half", "bfloat16", "contiguous")
+_CONVERSIONS = ("to", "type", "float", "double", "half", "bfloat16", "contiguous", "type_as")
 
 
 class _Watch(TorchFunctionMode):
@@ -159,59 +162,99 @@ class _Watch(TorchFunctionMode):
                 self._places[matrix.data_ptr()] = place
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        output = func(*args, **(kwargs or {}))
+        kwargs = kwargs or {}
+        output = func(*args, **kwargs)
         name = getattr(func, "__name__", "")
-        if name != "__get__" and any(True for _ in _tensors((output,))):
-            operands = (*args, *(kwargs or {}).values())
-            for tensor in _tensors(operands):
-                extents = self._extents.get(tensor.untyped_storage().data_ptr(), ())
-                self._uses.used.update(n for start, end, n in extents if start <= tensor.data_ptr() < end)
-            if self._on_map is not None:
-                return self._known(func, name, args, kwargs or {}, output)
+        results = list(_tensors((output,)))
+        if name == "__get__" or not results:
+            return output
+        # What a conversion takes beside its subject tells only a type or a device.
+        operands = args[:1] if name in _CONVERSIONS else (*args, *kwargs.values())
+        owners = set().union(*(self._owners(tensor) for tensor in _tensors(operands)))
+        self._uses.used.update(owners)
+        if not owners or self._on_map is None:
+            return output
+        known, output = self._known(func, name, args, kwargs, output)
+        if known is None and not any(
+            self._owners(tensor) & owners for tensor in results
+        ):  # views are no use yet
+            self._uses.otherwise.update(owners)
         return output
 
-    def _known(self, func: Any, name: str, args: Any, kwargs: Any, output: Any) -> Any:
-        """Tell of products and look-ups; the output to use."""
+    def _owners(self, tensor: torch.Tensor) -> set[str]:
+        """Names of the weights in whose memory, or converted copies, a tensor begins."""
+        lies = _lies(tensor)
+        if lies is None:
+            return set()
+        storage, pointer = lies
+        copied, place = self._converted.get(storage, (None, None))
+        if place is not None and copied is not None and copied() is not None:
+            return {place.name}
+        return {n for start, end, n in self._extents.get(storage, ()) if start <= pointer < end}
+
+    def _known(self, func: Any, name: str, args: Any, kwargs: Any, output: Any) -> tuple[str | None, Any]:
+        """Tell of products and look-ups; the weight that was used so or converted, and the output to use."""
         if func is functional.linear:
-            self._product(_operand(args, kwargs, 0, "input"), _operand(args, kwargs, 1, "weight"), output)
-        elif name == "addmm" and len(args) > 2:
-            self._product(args[1], args[2].mT, output)
-        elif name in ("matmul", "mm", "__matmul__") and len(args) > 1 and args[1].ndim == 2:
-            self._product(args[0], args[1].mT, output)
-        elif func is functional.embedding:
+            inputs, weight = _operand(args, kwargs, 0, "input"), _operand(args, kwargs, 1, "weight")
+            return self._product(inputs, weight, output), output
+        if name == "addmm" and len(args) > 2 and kwargs.get("alpha", 1) == 1:
+            return self._product(args[1], args[2].mT, output), output
+        if name in ("matmul", "mm", "__matmul__") and len(args) > 1 and args[1].ndim == 2:
+            return self._product(args[0], args[1].mT, output), output
+        if func is functional.embedding:
             weight, rows = _operand(args, kwargs, 1, "weight"), _operand(args, kwargs, 0, "input")
             return self._lookup(weight, rows, output)
-        elif name in _CONVERSIONS and isinstance(output, torch.Tensor):
-            place = self._places.get(args[0].data_ptr()) if isinstance(args[0], torch.Tensor) else None
-            if place is not None and _strided(args[0], place) and output is not args[0]:
-                converted = _Place(place.name, place.slot, place.shape, output.stride())
-                self._converted[output.data_ptr()] = weakref.ref(output), converted
-        return output
+        if name in _CONVERSIONS and isinstance(output, torch.Tensor):
+            return self._convert(args[0], output), output
+        return None, output
 
-    def _place(self, pointer: int) -> _Place | None:
-        """The matrix, or what it was converted to, that lies at an address."""
-        known, place = self._converted.get(pointer, (None, None))
-        if known is not None and known() is not None:
+    def _convert(self, weight: torch.Tensor, output: torch.Tensor) -> str | None:
+        """Remember the copy of a whole matrix."""
+        place, lies = self._place(weight), _lies(output)
+        if place is None or lies is None or not _strided(weight, place) or output is weight:
+            return None
+        converted = _Place(place.name, place.slot, place.shape, output.stride())
+        self._converted[lies[0]] = weakref.ref(output), converted
+        return place.name
+
+    def _place(self, tensor: torch.Tensor) -> _Place | None:
+        """The matrix, or what it was converted to, that begins where a tensor does."""
+        lies = _lies(tensor)
+        if lies is None:
+            return None
+        copied, place = self._converted.get(lies[0], (None, None))
+        if copied is not None and copied() is not None:
             return place
-        return self._places.get(pointer)
+        return self._places.get(lies[1])
 
-    def _product(self, inputs: torch.Tensor, weight: torch.Tensor, output: torch.Tensor) -> None:
+    def _product(self, inputs: torch.Tensor, weight: torch.Tensor, output: torch.Tensor) -> str | None:
         """Tell of x W^T, if this is one of the weights, or one of them with rows and columns exchanged."""
-        place = self._place(weight.data_ptr())
-        if place is None or self._on_map is None or weight.ndim != 2:
-            return
+        place = self._place(weight)
+        if place is None or self._on_map is None or weight.ndim != 2 or _lies(inputs) is None:
+            return None
         for transposed in (False, True):
             if _strided(weight.mT if transposed else weight, place):
                 self._uses.multiplied.add(place.name)
                 self._on_map(Product(place.name, place.slot, inputs, output, transposed))
-                return
+                return place.name
+        return None
 
-    def _lookup(self, weight: torch.Tensor, rows: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
-        place = self._place(weight.data_ptr())
-        if place is None or not _strided(weight, place):
-            return output
+    def _lookup(
+        self, weight: torch.Tensor, rows: torch.Tensor, output: torch.Tensor
+    ) -> tuple[str | None, torch.Tensor]:
+        place = self._place(weight)
+        if place is None or not _strided(weight, place) or _lies(rows) is None:
+            return None, output
         self._uses.looked_up.add(place.name)
-        return output if self._on_lookup is None else self._on_lookup(place.name, rows, output)
+        return place.name, output if self._on_lookup is None else self._on_lookup(place.name, rows, output)
+
+
+def _lies(tensor: torch.Tensor) -> tuple[int, int] | None:
+    """Storage and first byte of a tensor; none for sparse ones and for what torch.func wraps."""
+    try:
+        return tensor.untyped_storage().data_ptr(), tensor.data_ptr()
+    except RuntimeError:
+        return None
 
 
 def _strided(tensor: torch.Tensor, place: _Place) -> bool:

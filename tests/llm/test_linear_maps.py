@@ -74,6 +74,44 @@ def test_weights_used_in_unknown_ways_are_told() -> None:
         fisher_information(model, tokens, targets="text", unit="position")
 
 
+def test_an_unknown_use_beside_known_ones_is_told() -> None:
+    """Products alone would count a part of what the weight does."""
+    model, tokens = listed_experts(), random_tokens(4, 6)
+    forward = model.model.mix.forward
+    model.model.mix.forward = lambda x: forward(x) + torch.einsum("bti,oi->bto", x, model.model.mix.weight)
+    with pytest.raises(ValueError, match=r"mix\.weight: no linear layer"):
+        fisher_information(model, tokens, targets="text", unit="position")
+
+
+def test_tensors_without_memory_pass_by() -> None:
+    """Wrappers of torch.func and sparse tensors are no weights, and a product with them is not known."""
+    model, found = listed_experts().model, []
+    weight, x = model.mix.weight, torch.ones(3, 8)
+    with observed_maps(model, weight_tensors(model), found.append) as uses:
+        doubled = torch.vmap(lambda row: row * 2)(x)
+        slope = torch.func.grad(lambda row: row.square().sum())(x)
+        sparse = (x.to_sparse() * 2).to_dense()
+        model.experts[0].weight.dtype, x.type_as(model.experts[0].weight)
+        assert uses.used == set()
+        torch.vmap(lambda row: torch.nn.functional.linear(row, weight))(x)
+    assert torch.equal(doubled, slope)
+    assert torch.equal(doubled, sparse)
+    assert found == []
+    assert uses.unknown == {"mix.weight"}
+
+
+def test_nothing_is_watched_after_an_error() -> None:
+    model, found = listed_experts().model, []
+    with (
+        pytest.raises(RuntimeError, match="shape"),
+        observed_maps(model, weight_tensors(model), found.append) as uses,
+    ):
+        torch.nn.functional.linear(torch.ones(2, 3), model.mix.weight)
+    torch.nn.functional.linear(torch.ones(2, 8), model.mix.weight)
+    assert found == []
+    assert uses.used == set()
+
+
 def test_a_weight_that_no_gradient_reaches_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     model, tokens = listed_experts(), random_tokens(4, 6)
     forward = model.model.mix.forward
