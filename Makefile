@@ -29,7 +29,7 @@ report: $(VENV)/.user
 	$(BIN)/bitlaw llm report --output report/model
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m tests.benchmarks

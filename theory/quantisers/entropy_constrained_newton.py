@@ -36,9 +36,11 @@ _SETTLED = 1e-10
 # _PATIENCE steps is all they allow.
 _NOISE = 1e-7
 _PATIENCE = 8
-# Weights of the alternation's own second derivative added to the true one, tried in turn until a step helps;
-# the largest serve laws whose errors are weighted, where alternation may raise the cost.
-_WEIGHTS = (0.0, 1e-4, 1e-2, 1.0, 30.0)
+# Weights of the alternation's own second derivative added to the true one, tried in turn until a step helps.
+_WEIGHTS = (0.0, 1e-4, 1e-2)
+# The largest serve laws whose errors are weighted, where alternation may raise the cost; elsewhere it never
+# does, and is the cheaper way on.
+_HEAVY_WEIGHTS = (1.0, 30.0)
 # The ratio of two densities is differentiated over this part of the distance to the nearer codepoint.
 _DIFFERENCE = 1e-4
 
@@ -173,7 +175,7 @@ def _newton_move(
 ) -> tuple[Cells | None, bool]:
     """Cells after the least damped step that helps, and whether none helps because rounding was met."""
     slopes = _ratio_slope(source, cells)
-    for weight in _WEIGHTS:
+    for weight in _WEIGHTS if one_measure(source) else _WEIGHTS + _HEAVY_WEIGHTS:
         step, positive = _newton_step(cells, conditions, slope, weight, slopes)
         moved = _line_search(source, cells, step, slope, residual) if positive else None
         if moved is not None:
