@@ -278,6 +278,7 @@ def _checkpointing(model: Any, wanted: bool) -> Iterator[None]:
     finally:
         model.eval()
         getattr(model, f"{name}_checkpointing_disable")()
+        model.disable_input_require_grads()  # transformers leaves the hook of enabling behind
 
 
 def _squares(x: torch.Tensor) -> torch.Tensor:

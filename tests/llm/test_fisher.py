@@ -273,9 +273,11 @@ def test_an_interrupted_run_of_rows_goes_on(
 
 def test_recomputed_activations_change_nothing(tiny: LanguageModel, sequences: Sequences) -> None:
     few = Sequences(sequences.tokens[:2], "few")
+    hooks = {name: len(module._forward_hooks) for name, module in tiny.model.named_modules()}
     plain, recomputed = (fisher_information(tiny, few, checkpointing=value) for value in (False, True))
     assert all(torch.equal(plain.diagonals[k], recomputed.diagonals[k]) for k in plain.diagonals)
     assert not tiny.model.training
+    assert {name: len(module._forward_hooks) for name, module in tiny.model.named_modules()} == hooks
 
 
 @pytest.mark.parametrize(
