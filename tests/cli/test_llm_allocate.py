@@ -6,9 +6,9 @@ import pytest
 
 pytest.importorskip("torch")
 
-from bitlaw.cli import llm_constraints
-from bitlaw.cli.llm_allocation_record import allocation_blocks
-from bitlaw.cli.llm_constraints import constraints_of
+
+from bitlaw.cli.llm.allocation_record import allocation_blocks
+from bitlaw.cli.llm.constraints import _merged, constraints_of
 from bitlaw.cli.main import build_parser
 from bitlaw.llm.models import load_model, weight_tensors
 
@@ -110,7 +110,7 @@ def test_groups_with_a_member_in_common_are_one():
     assert first == {"layers.1.o_proj.weight"}
     assert second == {"layers.1.q_proj.weight", "layers.1.k_proj.weight"}
     assert third == {f"layers.0.{leaf}_proj.weight" for leaf in "qko"}
-    chain = llm_constraints._merged([["a", "b"], ["c", "d"], ["d", "b"]])
+    chain = _merged([["a", "b"], ["c", "d"], ["d", "b"]])
     assert len({chain[name] for name in "abcd"}) == 1
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bitlaw.cli.chart_axes import Axis
-from bitlaw.cli.llm_chart import divergence_chart, error_chart
+from bitlaw.cli.llm.chart import divergence_chart, error_chart
 
 NAMES = ("q8_0", "nf4", "nvfp4", "int4,block=<64>", "int3_g64", "unpredicted")
 

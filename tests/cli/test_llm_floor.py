@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from bitlaw.cli.llm_chart import divergence_chart
-from bitlaw.cli.llm_report import report_tables
+from bitlaw.cli.llm.chart import divergence_chart
+from bitlaw.cli.llm.report import report_tables
 
 INT8 = "int8,block=channel,scale=absmax:float16"
 INT3 = "int3,block=channel,scale=absmax:float16"

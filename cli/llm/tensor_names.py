@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
-from .errors import UsageError
+from ..errors import UsageError
 
 __all__ = ["add_tensor_option", "matching_names"]
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from bitlaw.theory.formats import Format, parse_format
 
-from .llm_faults import faults_of
-from .llm_headers import ModelPlan, read_model_plan
-from .llm_plan import Plan, Work, check_inputs, show_plan
+from .faults import faults_of
+from .headers import ModelPlan, read_model_plan
+from .plan import Plan, Work, check_inputs, show_plan
 
 __all__ = ["Extra", "larger_dry_run"]
 

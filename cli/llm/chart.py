@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from .chart_axes import INK, MUTED, Axis, columns, picture, rows, titles
-from .output import number
+from ..chart_axes import INK, MUTED, Axis, columns, picture, rows, titles
+from ..output import number
 
 __all__ = ["divergence_chart", "error_chart"]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .output import Block, Table, number
+from ..output import Block, Table, number
 
 __all__ = ["TAILS", "stats_blocks", "summary"]
 

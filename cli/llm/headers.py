@@ -11,7 +11,7 @@ from pathlib import Path
 from bitlaw.theory.fitting.model_weights import list_weights, read_config, stored_tensors
 from bitlaw.theory.fitting.weight_names import PARTS, layer_of
 
-from .errors import UsageError
+from ..errors import UsageError
 
 __all__ = ["PARTS", "ModelPlan", "model_folder", "read_model_plan"]
 

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .arguments import subparser
-from .errors import UsageError
-from .files import make_folder, write_file
-from .llm_options import (
+from ..arguments import subparser
+from ..errors import UsageError
+from ..files import make_folder, write_file
+from ..output import Block, Table, csv_text, json_text, number, show
+from .options import (
     add_fisher_options,
     add_format_options,
     add_model_options,
@@ -20,9 +21,8 @@ from .llm_options import (
     parts_of,
     steps,
 )
-from .llm_page import FILES, check_folder, markdown, page
-from .llm_plan import Work, dry_run
-from .output import Block, Table, csv_text, json_text, number, show
+from .page import FILES, check_folder, markdown, page
+from .plan import Work, dry_run
 
 if TYPE_CHECKING:
     from bitlaw.llm.workload import Parts

@@ -8,15 +8,15 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .arguments import subparser
-from .errors import UsageError
-from .llm_budget import Budget, check_budget
-from .llm_constraints import Constraints
-from .llm_faults import Fault, faults_of, faults_of_tensors
-from .llm_headers import ModelPlan, read_model_plan
-from .llm_options import needs_llm
-from .llm_plan import Plan, Work, check_inputs, check_plans
-from .output import Block, Table, json_text, note, number, show
+from ..arguments import subparser
+from ..errors import UsageError
+from ..output import Block, Table, json_text, note, number, show
+from .budget import Budget, check_budget
+from .constraints import Constraints
+from .faults import Fault, faults_of, faults_of_tensors
+from .headers import ModelPlan, read_model_plan
+from .options import needs_llm
+from .plan import Plan, Work, check_inputs, check_plans
 
 if TYPE_CHECKING:
     from bitlaw.llm.study_config import Allocation, Study

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from .output import Block, Table, number
+from ..output import Block, Table, number
 
 if TYPE_CHECKING:
     from bitlaw.llm.model_allocation import ModelAllocation

@@ -13,13 +13,13 @@ from bitlaw.theory._typing import FloatArray
 from bitlaw.theory.formats import Format
 from bitlaw.theory.source_names import source_name
 
-from .arguments import subparser
-from .llm_headers import read_model_plan
-from .llm_options import PARTS, add_model_options, formats_of, needs_llm, steps
-from .llm_plan import Work, dry_run
-from .llm_stats_tables import TAILS, stats_blocks, summary
-from .llm_tensor_names import add_tensor_option, matching_names
-from .output import json_text, show
+from ..arguments import subparser
+from ..output import json_text, show
+from .headers import read_model_plan
+from .options import PARTS, add_model_options, formats_of, needs_llm, steps
+from .plan import Work, dry_run
+from .stats_tables import TAILS, stats_blocks, summary
+from .tensor_names import add_tensor_option, matching_names
 
 if TYPE_CHECKING:
     import torch

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bitlaw.theory.formats import Format, storage
 
-from .output import Block, Table, number
+from ..output import Block, Table, number
 
 if TYPE_CHECKING:
     import torch

@@ -9,7 +9,7 @@ import numpy as np
 
 from bitlaw.theory.formats import Format, encode
 
-from .llm_headers import ModelPlan
+from .headers import ModelPlan
 
 __all__ = ["Fault", "faults_of", "faults_of_tensors"]
 

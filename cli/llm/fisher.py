@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any, Literal
 
-from .arguments import subparser
-from .files import check_target
-from .llm_options import add_fisher_options, add_model_options, needs_llm, steps, workload_of
-from .llm_plan import Work, dry_run
-from .output import Table, json_text, note, number, show
+from ..arguments import subparser
+from ..files import check_target
+from ..output import Table, json_text, note, number, show
+from .options import add_fisher_options, add_model_options, needs_llm, steps, workload_of
+from .plan import Work, dry_run
 
 if TYPE_CHECKING:
     from bitlaw.llm.fisher import Fisher

@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .arguments import subparser
-from .errors import UsageError, unknown
-from .figures import INSTALL
-from .files import make_folder
-from .llm_options import add_model_options, needs_llm, steps, workload_of
-from .llm_plan import Work, check_inputs, make_plan
-from .output import Block, Table, json_text, note, show
+from ..arguments import subparser
+from ..errors import UsageError, unknown
+from ..figures import INSTALL
+from ..files import make_folder
+from ..output import Block, Table, json_text, note, show
+from .options import add_model_options, needs_llm, steps, workload_of
+from .plan import Work, check_inputs, make_plan
 
 if TYPE_CHECKING:
     from bitlaw.paper_figures.model_figures import DrawnFigure

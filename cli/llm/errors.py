@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from bitlaw.theory.formats import Format
 
-from .arguments import subparser, whole
-from .llm_headers import ModelPlan
-from .llm_larger_plan import Extra, larger_dry_run
-from .llm_options import (
+from ..arguments import subparser, whole
+from ..output import Block, Table, json_text, number, show
+from .headers import ModelPlan
+from .larger_plan import Extra, larger_dry_run
+from .options import (
     add_fisher_options,
     add_format_options,
     add_model_options,
@@ -23,8 +24,7 @@ from .llm_options import (
     parts_of,
     steps,
 )
-from .llm_plan import Work
-from .output import Block, Table, json_text, number, show
+from .plan import Work
 
 if TYPE_CHECKING:
     from bitlaw.llm.error_structure import ErrorStructure

@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .arguments import subparser
-from .llm_allocation_file import allocation_faults, check_allocation, read_allocation
-from .llm_headers import read_model_plan
-from .llm_options import (
+from ..arguments import subparser
+from ..output import Block, Table, json_text, number, show
+from .allocation_file import allocation_faults, check_allocation, read_allocation
+from .headers import read_model_plan
+from .options import (
     add_format_options,
     add_model_options,
     formats_of,
@@ -19,8 +20,7 @@ from .llm_options import (
     parts_of,
     steps,
 )
-from .llm_plan import Plan, Work, check_plans, dry_run
-from .output import Block, Table, json_text, number, show
+from .plan import Plan, Work, check_plans, dry_run
 
 if TYPE_CHECKING:
     from bitlaw.llm.divergence import Divergence

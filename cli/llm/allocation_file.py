@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from bitlaw.theory.formats import Format
 from bitlaw.theory.formats.tensor_formats import read_tensor_formats
 
-from .errors import UsageError
-from .llm_faults import Fault, faults_of_tensors
-from .llm_headers import ModelPlan, read_model_plan
-from .llm_plan import Plan, Work, check_inputs, show_plan
+from ..errors import UsageError
+from .faults import Fault, faults_of_tensors
+from .headers import ModelPlan, read_model_plan
+from .plan import Plan, Work, check_inputs, show_plan
 
 __all__ = ["allocation_faults", "check_allocation", "plan_allocation", "read_allocation"]
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .errors import UsageError
-from .files import check_target, write_file
-from .output import csv_text, json_text, note
+from ..errors import UsageError
+from ..files import check_target, write_file
+from ..output import csv_text, json_text, note
 
 __all__ = ["COLUMNS", "SweepFile", "sweep_target", "write_sweep"]
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, cast
 
 from bitlaw.theory.formats import Format, parse_format
 
-from .arguments import whole
-from .errors import UsageError, unknown
-from .llm_headers import PARTS
-from .output import note
-from .progress import Bar, progress_bars
+from ..arguments import whole
+from ..errors import UsageError, unknown
+from ..output import note
+from ..progress import Bar, progress_bars
+from .headers import PARTS
 
 if TYPE_CHECKING:
     from bitlaw.llm.models import Part

@@ -10,13 +10,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .arguments import subparser
-from .errors import UsageError
-from .llm_allocation_file import check_allocation, plan_allocation, read_allocation
-from .llm_headers import PARTS
-from .llm_options import add_model_options, add_part_options, ends_of, format_of, needs_llm, parts_of, steps
-from .llm_plan import Work, dry_run
-from .output import Block, Table, json_text, note, number, show
+from ..arguments import subparser
+from ..errors import UsageError
+from ..output import Block, Table, json_text, note, number, show
+from .allocation_file import check_allocation, plan_allocation, read_allocation
+from .headers import PARTS
+from .options import add_model_options, add_part_options, ends_of, format_of, needs_llm, parts_of, steps
+from .plan import Work, dry_run
 
 if TYPE_CHECKING:
     from bitlaw.llm.models import Part

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from bitlaw.theory.formats import Codebook, Format, parse_format
 
-from .arguments import subparser, whole
-from .errors import UsageError
-from .files import check_target, write_file
-from .llm_design_record import design_blocks, measured_record, tensor_record
-from .llm_options import (
+from ..arguments import subparser, whole
+from ..errors import UsageError
+from ..files import check_target, write_file
+from ..output import json_text, note, show
+from .design_record import design_blocks, measured_record, tensor_record
+from .options import (
     add_fisher_options,
     add_model_options,
     format_of,
@@ -24,8 +25,7 @@ from .llm_options import (
     steps,
     workload_of,
 )
-from .llm_plan import Work, dry_run
-from .output import json_text, note, show
+from .plan import Work, dry_run
 
 if TYPE_CHECKING:
     import torch

@@ -6,15 +6,16 @@ import argparse
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .arguments import subparser
-from .errors import UsageError
-from .files import check_target, write_file
-from .llm_allocation_record import allocation_blocks, allocation_record, published_record
-from .llm_budget import Budget, add_budget_options, budget_of, check_budget
-from .llm_constraints import add_constraint_options, constraints_of
-from .llm_faults import faults_of_tensors
-from .llm_headers import read_model_plan
-from .llm_options import (
+from ..arguments import subparser
+from ..errors import UsageError
+from ..files import check_target, write_file
+from ..output import json_text, note, show
+from .allocation_record import allocation_blocks, allocation_record, published_record
+from .budget import Budget, add_budget_options, budget_of, check_budget
+from .constraints import add_constraint_options, constraints_of
+from .faults import faults_of_tensors
+from .headers import read_model_plan
+from .options import (
     add_fisher_options,
     add_model_options,
     formats_of,
@@ -23,8 +24,7 @@ from .llm_options import (
     steps,
     workload_of,
 )
-from .llm_plan import Plan, Work, check_inputs, show_plan
-from .output import json_text, note, show
+from .plan import Plan, Work, check_inputs, show_plan
 
 if TYPE_CHECKING:
     from bitlaw.llm.divergence import Divergence

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from bitlaw.theory.formats import Format, storage
 
-from .arguments import whole
-from .errors import UsageError
-from .llm_constraints import Constraints
-from .llm_headers import ModelPlan
-from .llm_options import format_of
+from ..arguments import whole
+from ..errors import UsageError
+from .constraints import Constraints
+from .headers import ModelPlan
+from .options import format_of
 
 __all__ = ["Budget", "add_budget_options", "budget_of", "check_budget"]
 

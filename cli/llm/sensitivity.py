@@ -10,14 +10,14 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from .arguments import subparser
-from .errors import UsageError
-from .llm_headers import read_model_plan
-from .llm_options import add_fisher_options, add_model_options, needs_llm, steps, workload_of
-from .llm_plan import Work, dry_run
-from .llm_sensitivity_file import SweepFile, sweep_target, write_sweep
-from .llm_tensor_names import add_tensor_option, matching_names
-from .output import Block, Table, json_text, number, show
+from ..arguments import subparser
+from ..errors import UsageError
+from ..output import Block, Table, json_text, number, show
+from .headers import read_model_plan
+from .options import add_fisher_options, add_model_options, needs_llm, steps, workload_of
+from .plan import Work, dry_run
+from .sensitivity_file import SweepFile, sweep_target, write_sweep
+from .tensor_names import add_tensor_option, matching_names
 
 if TYPE_CHECKING:
     from bitlaw.llm.fisher import Fisher

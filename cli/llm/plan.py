@@ -11,11 +11,11 @@ from typing import Any, Literal
 
 from bitlaw.theory.formats import Format
 
-from .errors import UsageError
-from .llm_faults import Fault, faults_of
-from .llm_headers import PARTS, ModelPlan, model_folder, read_model_plan
-from .llm_options import format_of
-from .output import Block, Table, json_text, number, show
+from ..errors import UsageError
+from ..output import Block, Table, json_text, number, show
+from .faults import Fault, faults_of
+from .headers import PARTS, ModelPlan, model_folder, read_model_plan
+from .options import format_of
 
 __all__ = ["Plan", "Work", "check_inputs", "check_plans", "dry_run", "make_plan", "show_plan"]
 

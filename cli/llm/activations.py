@@ -7,13 +7,13 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .arguments import subparser
-from .files import check_target
-from .llm_headers import ModelPlan
-from .llm_larger_plan import Extra, larger_dry_run
-from .llm_options import add_model_options, needs_llm, steps, workload_of
-from .llm_plan import Work
-from .output import Block, Table, json_text, note, number, show
+from ..arguments import subparser
+from ..files import check_target
+from ..output import Block, Table, json_text, note, number, show
+from .headers import ModelPlan
+from .larger_plan import Extra, larger_dry_run
+from .options import add_model_options, needs_llm, steps, workload_of
+from .plan import Work
 
 if TYPE_CHECKING:
     import torch

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from bitlaw.theory.fitting.fused_weights import fused_groups
 from bitlaw.theory.formats import Format, parse_format
 
-from .errors import UsageError
+from ..errors import UsageError
 
 __all__ = ["Constraints", "add_constraint_options", "constraints_of"]
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from .arguments import subparser
-from .errors import UsageError
+from ..arguments import subparser
+from ..errors import UsageError
 
 __all__ = ["TASKS", "add_parser"]
 
@@ -51,7 +51,7 @@ def add_parser(commands: Any) -> None:
     parser = subparser(commands, "llm", "language models: predict, quantise, measure", _DESCRIPTION, EXAMPLES)
     tasks = parser.add_subparsers(title="tasks", metavar="TASK", dest="task", required=True)
     for task in TASKS:
-        import_module(f".llm_{task}", __package__).add_parser(tasks)
+        import_module(f".{task}", __package__).add_parser(tasks)
     for one in tasks.choices.values():
         one.set_defaults(run=_plainly(one.get_default("run")))
     parser.set_defaults(run=_nothing)

@@ -8,10 +8,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from .errors import UsageError
-from .llm_chart import divergence_chart, error_chart
-from .output import Block, Table
-from .report_html import details, document, files, paragraph, section, table
+from ..errors import UsageError
+from ..output import Block, Table
+from ..report_html import details, document, files, paragraph, section, table
+from .chart import divergence_chart, error_chart
 
 __all__ = ["FILES", "check_folder", "markdown", "page"]
 
