@@ -29,7 +29,8 @@ __all__ = ["Divergence", "kl_per_token", "measure_divergence", "top_kl_per_token
 _SLICE = 1 << 24
 # Tokens of a batch on which a head is compared with the model's logits.
 _COMPARED = 32
-# Tail probabilities are clipped here, as in Orr et al. (arXiv 2505.12988).
+# Likeliest tokens kept apart, and where the probability of the others is clipped, as in Orr et al. (arXiv 2505.12988).
+_TOP = 128
 _TAIL_FLOOR = 1e-6
 
 
@@ -93,21 +94,27 @@ def kl_per_token(reference_logits: torch.Tensor, logits: torch.Tensor) -> torch.
             f"logits must have the reference's shape {tuple(reference_logits.shape)}, got {tuple(logits.shape)}"
         )
     kind = torch.promote_types(torch.promote_types(reference_logits.dtype, logits.dtype), torch.float32)
-    log_p = functional.log_softmax(reference_logits.to(kind), dim=-1)
-    log_r = functional.log_softmax(logits.to(kind), dim=-1) - log_p
-    terms = log_p.exp() * (torch.expm1(log_r) - log_r)
-    return terms.sum(-1)
+    log_p, log_q = (functional.log_softmax(x.to(kind), dim=-1) for x in (reference_logits, logits))
+    return _kl(log_p, log_q)
 
 
-def top_kl_per_token(reference_logits: torch.Tensor, logits: torch.Tensor, top: int = 128) -> torch.Tensor:
+def _kl(log_p: torch.Tensor, log_q: torch.Tensor) -> torch.Tensor:
+    log_r = log_q - log_p
+    return ((torch.expm1(log_r) - log_r) * log_p.exp()).sum(-1)
+
+
+def top_kl_per_token(reference_logits: torch.Tensor, logits: torch.Tensor, top: int = _TOP) -> torch.Tensor:
     """KL over the reference's `top` likeliest tokens and one tail, tails clipped at 1e-6.
 
     References
     ----------
     Orr, Ribar and Luschi (arXiv 2505.12988), appendix on evaluation.
     """
-    log_p = functional.log_softmax(reference_logits.float(), dim=-1)
-    log_q = functional.log_softmax(logits.float(), dim=-1)
+    log_p, log_q = (functional.log_softmax(x.float(), dim=-1) for x in (reference_logits, logits))
+    return _top_kl(log_p, log_q, top)
+
+
+def _top_kl(log_p: torch.Tensor, log_q: torch.Tensor, top: int = _TOP) -> torch.Tensor:
     head_p, index = log_p.topk(min(top, log_p.shape[-1]), dim=-1)
     head_q = log_q.gather(-1, index)
     tail_p = (1 - head_p.exp().sum(-1)).clamp(min=_TAIL_FLOOR)
@@ -162,7 +169,7 @@ def _compare(
     """Per-token comparisons of one batch, a slice of tokens at a time."""
     inputs, logits = head_inputs(language_model.model, tokens, language_model.device)
     device = logits.device
-    if not torch.isfinite(logits).all():
+    if not torch.isfinite(torch.stack(torch.aminmax(logits))).all():
         raise ValueError(f"{language_model.name}: the model's logits are not finite")
     flat = logits[:, :-1].reshape(-1, logits.shape[-1])
     exact = _exact_head(language_model, reference, inputs, logits)
@@ -174,10 +181,11 @@ def _compare(
         part = slice(start, start + step)
         p, target = reference.logits(kept[part]).to(device), targets[part]
         q = (flat[part] if exact is None else exact(part)).to(device).float()
-        pieces["kl"].append(kl_per_token(p, q))
-        pieces["top_kl"].append(top_kl_per_token(p, q))
-        pieces["loss"].append(functional.cross_entropy(q, target, reduction="none"))
-        pieces["reference_loss"].append(functional.cross_entropy(p, target, reduction="none"))
+        log_p, log_q = functional.log_softmax(p, dim=-1), functional.log_softmax(q, dim=-1)
+        pieces["kl"].append(_kl(log_p, log_q))
+        pieces["top_kl"].append(_top_kl(log_p, log_q))
+        pieces["loss"].append(functional.nll_loss(log_q, target, reduction="none"))
+        pieces["reference_loss"].append(functional.nll_loss(log_p, target, reduction="none"))
         pieces["same_top"].append((p.argmax(-1) == q.argmax(-1)).float())
     shape = (len(tokens), tokens.shape[1] - 1)
     return {name: torch.cat(piece).reshape(shape).cpu() for name, piece in pieces.items()}
