@@ -98,8 +98,8 @@ def audit_floor(language_model: LanguageModel, reference: Reference, kl: float) 
 
 
 def is_near_floor(kl: float, floor: float | None) -> bool:
-    """Whether the noise of the arithmetic makes a visible part of a divergence."""
-    return floor is not None and floor > _NAMED * kl
+    """Whether the noise of the arithmetic makes a visible part of a divergence; of none where no weight moved."""
+    return floor is not None and kl > 0 and floor > _NAMED * kl
 
 
 def weights_dtype(model: nn.Module) -> torch.dtype:

@@ -92,7 +92,8 @@ def run_study(
     Raises
     ------
     ValueError, OSError
-        If a model or text cannot be read, or results or shared parts cannot be written.
+        If the model or text cannot be read (of several models, its runs are failures, and the others are carried
+        out), or results or shared parts cannot be written.
     ImportError
         If a cluster is given and `distributed` is not installed.
     """
@@ -114,7 +115,13 @@ def _one_model(
     tell: Callable[[str], object],
 ) -> Outcome:
     tell(f"{model}: loading")
-    opened = open_workload(model, study.workload)
+    try:
+        opened = open_workload(model, study.workload)
+    except (ValueError, OSError) as error:
+        if len(study.models) == 1:
+            raise
+        tell(f"{model}: failed: {error}")  # the other models are not kept waiting
+        return Outcome(0, 0, tuple((run, str(error)) for run in study.runs(model)))
     present = results.fingerprints()
     runs = {run_fingerprint(run, opened.digests): run for run in study.runs(model)}
     missing = {key: run for key, run in runs.items() if key not in present}

@@ -78,6 +78,7 @@ def test_audits_look_at_the_floor_where_it_may_matter(
     assert is_near_floor(1e-4, 2e-5)
     assert not is_near_floor(1e-4, 0.5e-5)
     assert not is_near_floor(1e-4, None)
+    assert not is_near_floor(0.0, 2e-5)
 
 
 def test_a_reference_of_its_first_sequences_is_the_same(narrow: LanguageModel, reference: Reference) -> None:

@@ -116,6 +116,21 @@ def test_a_run_that_cannot_be_is_told_and_the_others_are_done(tiny_folder: Path,
     assert [one["format"] for one in rows] == ["int4"]
 
 
+def test_a_model_that_cannot_be_read_keeps_no_other_waiting(tiny_folder: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "config.json").write_text("{}")
+    alone = small(broken, "int4", "e2m1")
+    with pytest.raises(ValueError, match="broken: not a causal language model"):
+        carry_out(alone, tmp_path)
+    both = Study((str(broken), str(tiny_folder)), alone.formats, alone.allocations, alone.workload)
+    outcome, rows = carry_out(both, tmp_path)
+    assert (outcome.done, outcome.found) == (2, 0)
+    assert [one["model"] for one in rows] == [str(tiny_folder)] * 2
+    assert [run.model for run, _ in outcome.failures] == [str(broken)] * 2
+    assert all("broken: not a causal language model" in reason for _, reason in outcome.failures)
+
+
 # A study that stops for good in the middle of its second run, its weights overwritten and nothing committed.
 CHILD = """
 import sys, time
