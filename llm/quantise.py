@@ -121,7 +121,7 @@ def assign(
     parts: Iterable[Part] = ("decoder",),
     ends: Format | None = None,
 ) -> dict[str, Format]:
-    """One format for all tensors of some parts of a model, another one for the outermost layers if wished.
+    """One format for all tensors of some parts of a model, another one for its ends if wished.
 
     Parameters
     ----------
@@ -129,7 +129,8 @@ def assign(
     format : Format
     parts : iterable of {"embedding", "decoder", "head"}
     ends : Format, optional
-        For the tensors of the first and the last layer of the decoder, as rules of thumb have it.
+        For the tensors of the first and the last layer of the decoder, and for the embedding and the head where
+        they are among the parts, as rules of thumb have it.
 
     Returns
     -------
@@ -158,12 +159,15 @@ def assign_tensors(
         As `assign`.
     """
     wanted = check_parts(parts)
-    chosen = [name for name, part in tensors if part in wanted]
+    chosen = {name: part for name, part in tensors if part in wanted}
     if not chosen:
         raise ValueError(f"the model has no weights in {', '.join(wanted)}")
     layers = [layer for name in chosen if (layer := layer_of(name)) is not None]
-    outer = {min(layers), max(layers)} if layers and ends is not None else set()
-    return {name: ends if ends is not None and layer_of(name) in outer else format for name in chosen}
+    outer = {min(layers), max(layers)} if layers else set()
+    return {
+        name: ends if ends is not None and (part != "decoder" or layer_of(name) in outer) else format
+        for name, part in chosen.items()
+    }
 
 
 @contextmanager

@@ -24,7 +24,7 @@ class Allocation:
         For tables.
     parts : tuple of {"embedding", "decoder", "head"}
     ends : Format, optional
-        For the first and the last layer of the decoder.
+        For the first and the last layer of the decoder, and the embedding and the head where they are among the parts.
     bits : float, optional
         A budget for each weight of the parts: every tensor gets the format of the study that is best for it.
     fused : bool

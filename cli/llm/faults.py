@@ -38,9 +38,9 @@ def faults_of(
         For the tensors of the parts.
     parts : sequence of str
     ends : mapping of str to Format, optional
-        For those in the first and the last layer, in place of the others.
+        For those in the first and the last layer, the embedding and the head, in place of the others.
     """
-    outer = model.outer_layers(parts) if ends else set()
+    outer = model.ends(parts) if ends else set()
     inner = {name for name, (part, _) in model.weights.items() if part in parts} - outer
     chosen = [(name, format, inner) for name, format in formats.items()]
     return faults_of_tensors(model, chosen + [(name, format, outer) for name, format in (ends or {}).items()])

@@ -49,15 +49,12 @@ class ModelPlan:
         """Weights in the matrices of some parts."""
         return sum(math.prod(shape) for part, shape in self.weights.values() if part in parts)
 
-    def outer_layers(self, parts: Sequence[str]) -> set[str]:
-        """Matrices of some parts that lie in the first or the last layer."""
-        layers = {
-            name: layer
-            for name, (part, _) in self.weights.items()
-            if part in parts and (layer := layer_of(name)) is not None
-        }
-        ends = {min(layers.values()), max(layers.values())} if layers else set()
-        return {name for name, layer in layers.items() if layer in ends}
+    def ends(self, parts: Sequence[str]) -> set[str]:
+        """Matrices of some parts that are the embedding, the head, or lie in the first or the last layer."""
+        chosen = {name: (part, layer_of(name)) for name, (part, _) in self.weights.items() if part in parts}
+        layers = [layer for _, layer in chosen.values() if layer is not None]
+        outer = {min(layers), max(layers)} if layers else set()
+        return {name for name, (part, layer) in chosen.items() if part != "decoder" or layer in outer}
 
 
 def read_model_plan(name: str, dtype: str = "auto") -> ModelPlan:

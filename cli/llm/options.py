@@ -118,7 +118,11 @@ def add_part_options(parser: argparse.ArgumentParser) -> None:
         metavar="LIST",
         help="embedding, decoder, head or all (default %(default)s)",
     )
-    parser.add_argument("--ends", metavar="FORMAT", help="another format for the first and the last layer")
+    parser.add_argument(
+        "--ends",
+        metavar="FORMAT",
+        help="another format for the first and the last layer, the embedding and the head",
+    )
 
 
 def add_fisher_options(parser: argparse.ArgumentParser) -> None:

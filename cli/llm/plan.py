@@ -166,7 +166,7 @@ def make_plan(
     parts: Sequence[str],
     ends: Mapping[str, Format] | None = None,
 ) -> Plan:
-    """Plan from the headers of a model that is here; `ends` go to the first and the last layer."""
+    """Plan from the headers of a model that is here; `ends` go to the ends of the model."""
     found = read_model_plan(model, dtype)
     return Plan(found, work, faults_of(found, formats, parts, ends))
 

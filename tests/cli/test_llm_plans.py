@@ -96,7 +96,7 @@ def test_tensors_that_cannot_be_stored_are_refused_after_the_plan(dry, workspace
     assert dry("evaluate", "--formats", "int4_g64").code == 0
 
 
-def test_the_format_of_the_ends_is_for_the_outermost_layers_alone(dry, folder, workspace):
+def test_the_format_of_the_ends_is_for_the_outermost_tensors_alone(dry, folder, workspace):
     """A third layer between the two others, whose rows are of another width."""
     shutil.copytree(folder, workspace / "three")
     path = workspace / "three" / "model.safetensors"
@@ -111,6 +111,9 @@ def test_the_format_of_the_ends_is_for_the_outermost_layers_alone(dry, folder, w
     assert found == {("int4_g16", "model.layers.1.mlp.down_proj.weight")}
     outcome = dry("report", "--formats", "int4_g16", "--ends", ODD, model="three")
     refused(outcome, f"model.layers.0.mlp.down_proj.weight and 1 more in {ODD}", planned=True)
+    words = ("--formats", "int4_g16", "--parts", "embedding", "--ends", "int4_g64", "--json")
+    found = json.loads(dry("report", *words, model="three").out)["undivided"]
+    assert {(one["format"], one["tensors"]) for one in found} == {("int4_g64", "model.embed_tokens.weight")}
 
 
 def test_a_budget_that_no_format_meets_is_refused_with_the_least_that_is_needed(dry, bitlaw, folder):

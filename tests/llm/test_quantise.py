@@ -10,8 +10,8 @@ import torch
 
 from bitlaw.llm import quantise
 from bitlaw.llm.format_codec import to_numpy
-from bitlaw.llm.models import LanguageModel, weight_tensors
-from bitlaw.llm.quantise import assign, model_bits, quantised
+from bitlaw.llm.models import LanguageModel, Part, weight_tensors
+from bitlaw.llm.quantise import assign, assign_tensors, model_bits, quantised
 from bitlaw.theory import parse_format
 
 FORMAT = parse_format("int4_g64")
@@ -65,13 +65,20 @@ def test_bits_of_the_model_are_those_of_its_tensors(tiny: LanguageModel) -> None
     assert 4 < bits.per_decoder_parameter < bits.per_parameter < 32
 
 
-def test_parts_and_outer_layers_are_chosen(tiny: LanguageModel) -> None:
+def test_parts_and_ends_are_chosen(tiny: LanguageModel) -> None:
     better = parse_format("int8_g64")
-    parts = ("embedding", "decoder", "head")
-    everything = assign(tiny.model, FORMAT, parts=parts, ends=better)
-    assert len(everything) == len(list(weight_tensors(tiny.model)))
-    assert {f for n, f in everything.items() if ".layers." in n} == {better}  # two layers: both are outer
-    assert {f for n, f in everything.items() if ".layers." not in n} == {FORMAT}
+    tensors: list[tuple[str, Part]] = [
+        ("model.embed_tokens.weight", "embedding"),
+        *((f"model.layers.{k}.mlp.up_proj.weight", "decoder") for k in range(4)),
+        ("lm_head.weight", "head"),
+    ]
+    found = assign_tensors(tensors, FORMAT, parts=("embedding", "decoder", "head"), ends=better)
+    assert [found[name] == better for name, _ in tensors] == [True, True, False, False, True, True]
+    found = assign_tensors(tensors, FORMAT, ends=better)
+    assert [found.get(name) for name, _ in tensors] == [None, better, FORMAT, FORMAT, better, None]
+    assert assign_tensors(tensors, FORMAT, parts=("head",)) == {"lm_head.weight": FORMAT}
+    everything = assign(tiny.model, FORMAT, parts=("embedding", "decoder", "head"))
+    assert everything == {w.name: FORMAT for w in weight_tensors(tiny.model)}
     assert all(".layers." in name for name in assign(tiny.model, FORMAT))
 
 
