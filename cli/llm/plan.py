@@ -112,6 +112,8 @@ class Plan:
         if work.sequences:
             text = f"at most {work.sequences} sequences of {work.length} tokens"
             rows += [("text", text), ("work", f"{passes}: {number(found['operations'], 2)} operations")]
+        else:
+            rows.append(("work", f"{model.elements(PARTS):,} weights read once; no text is run"))
         rows += [("memory", f"about {_size(found['memory_bytes'])}"), ("disk", _size(found["disk_bytes"]))]
         blocks: list[Block] = [Table(("", " "), rows, left=("", " "))]
         if self.faults:

@@ -8,6 +8,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from bitlaw.llm import models, workload
+from bitlaw.theory.fitting import list_tensors
 from bitlaw.theory.formats import parse_format
 
 INT4 = "int4,block=channel,scale=absmax:float16"
@@ -94,6 +95,11 @@ def test_tensors_that_cannot_be_stored_are_refused_after_the_plan(dry, workspace
     refused(outcome, "64 does not divide 32", planned=True)
     assert "rows of 32: the last block has 32 of 64" in outcome.out
     assert dry("evaluate", "--formats", "int4_g64").code == 0
+
+
+def test_work_without_a_text_is_counted_in_weights(dry, folder):
+    count = sum(math.prod(info.shape) for info in list_tensors(folder) if len(info.shape) == 2)
+    assert f"{count:,} weights read once; no text is run" in dry("stats", "--formats", "int4_g16").out
 
 
 def test_the_format_of_the_ends_is_for_the_outermost_tensors_alone(dry, folder, workspace):
