@@ -234,6 +234,9 @@ def _assembled(
             found.uniform.loss,
             _interpolated(points, found.bits_per_element),
         )
+    elif len(formats) == 1:  # one candidate leaves no choice: the allocation is the single format
+        alone = tuple(row[0] for row in points)
+        control = UniformControl(formats[0], alone, found.bits_per_element, found.loss, None)
     return ModelAllocation(
         tuple(row[choice] for row, choice in zip(points, found.choices, strict=True)),
         found.loss,

@@ -201,6 +201,14 @@ def test_equal_tensors_gain_nothing_and_it_is_said() -> None:
     assert between.uniform.interpolated_kl == pytest.approx(between.kl)
 
 
+def test_one_candidate_is_its_own_control(four: Problem) -> None:
+    found = allocate_formats(*four, [INTEGERS[0]], 20.0)
+    assert found.uniform is not None
+    assert (found.uniform.format, found.uniform.kl) == (INTEGERS[0], found.kl)
+    assert found.uniform.bits_per_element == pytest.approx(found.bits_per_element, rel=1e-12)
+    assert "Uniform is as good" in found.statement
+
+
 def test_single_formats_are_interpolated_at_other_bits(four: Problem) -> None:
     found = allocate_formats(*four, INTEGERS, 3.75)
     three, four_bits = (allocate_formats(*four, [format], format) for format in INTEGERS[1:3])
