@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bitlaw.theory import FORMAT_NAMES, Prediction, predict
+from bitlaw.theory import FORMAT_NAMES, Prediction, parse_format, predict
 
 from .bound_curve import RATES, bound_rate
 from .laws import LAPLACE, NORMAL, Law
@@ -24,12 +24,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["LAWS", "STD", "Data", "Gap", "compute", "draw", "paper", "title"]
+__all__ = ["LAWS", "NAMES", "STD", "Data", "Gap", "compute", "draw", "paper", "title"]
 
 title = "Gap of named formats to the rate-distortion bound in bits"
 paper = "bitlaw, exact values of the formats in use"
 
 LAWS = (NORMAL, LAPLACE)
+# The types of 16 bits are what weights come in, and would push all others together.
+NAMES = tuple(name for name in FORMAT_NAMES if parse_format(name).element.bits < 16)
 STD = 0.02
 
 
@@ -65,9 +67,9 @@ class Data:
 
 @cache
 def compute() -> Data:
-    """Predict every named format."""
-    columns = [{name: _gap(name, law) for name in FORMAT_NAMES} for law in LAWS]
-    order = sorted(FORMAT_NAMES, key=lambda name: columns[0][name].fixed)
+    """Predict every named format below 16 bits."""
+    columns = [{name: _gap(name, law) for name in NAMES} for law in LAWS]
+    order = sorted(NAMES, key=lambda name: columns[0][name].fixed)
     return Data(tuple(tuple(column[name] for name in order) for column in columns))
 
 

@@ -88,7 +88,7 @@ class RunResult:
     @property
     def uniform(self) -> bool:
         """Whether all tensors have the one format that was asked for."""
-        return _BETWEEN not in self.specification and len({t.format for t in self.tensors}) == 1
+        return {tensor.format for tensor in self.tensors} == {self.specification}
 
     @property
     def family(self) -> str:

@@ -84,11 +84,11 @@ def test_a_huffman_code_still_beats_blocks_without_a_code_everywhere(laws):
         ).all()
 
 
-def test_every_named_format_is_shown_once_for_each_law_in_one_order():
+def test_every_named_format_below_16_bits_is_shown_once_for_each_law_in_one_order():
     columns = format_gaps.compute().gaps
     names = [[gap.name for gap in column] for column in columns]
     assert all(column == names[0] for column in names)
-    assert sorted(names[0]) == sorted(FORMAT_NAMES)
+    assert sorted(names[0]) == sorted(set(FORMAT_NAMES) - {"bf16", "fp16"})
     assert [gap.fixed for gap in columns[0]] == sorted(gap.fixed for gap in columns[0])
 
 

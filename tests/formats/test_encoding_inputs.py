@@ -170,3 +170,43 @@ def test_arrays_that_do_not_fit_are_refused():
     ]:
         with pytest.raises(ValueError, match=text):
             decode(Encoded.from_arrays(arrays | wrong))
+
+
+@pytest.mark.parametrize("deviation", [1.0, 1e-2, 1e-3, 1e-4])
+@pytest.mark.parametrize(
+    ("text", "mantissa"),
+    [
+        ("bf16", 7),
+        ("bfloat16,scale=absmax", 7),
+        ("bfloat16,block=32,scale=signmax", 7),
+        ("e6m9,block=32,scale=absmax:float16", 9),
+        ("float16,scale=absmax", 10),
+        ("e5m10,block=32,scale=absmax:float32", 10),
+    ],
+)
+def test_sixteen_bits_lose_what_their_mantissa_leaves_out_whatever_the_size_of_the_weights(
+    text, mantissa, deviation
+):
+    x = np.random.default_rng(3).normal(0, deviation, (64, 256)).astype(np.float32)
+    error = float(np.sqrt(np.mean((parse_format(text).quantise(x) - x) ** 2, dtype=np.float64)) / deviation)
+    # Steps uniform over a binade: between 1/sqrt(12) of the step relative to the binade's ends.
+    step = 2.0**-mantissa / np.sqrt(12)
+    assert step / 2 < error < step
+
+
+@pytest.mark.parametrize("text", ["bf16", "bfloat16"])
+@pytest.mark.parametrize("deviation", [1.0, 1e-3, 1e-30])
+def test_weights_that_are_bfloat16_already_are_kept_by_bf16(text, deviation):
+    x = np.random.default_rng(4).normal(0, deviation, (64, 256)).astype(ml_dtypes.bfloat16)
+    encoded = encode(parse_format(text), x.astype(np.float32))
+    np.testing.assert_array_equal(decode(encoded), x.astype(np.float32))
+    assert encoded.bits == 16 * x.size
+
+
+@pytest.mark.parametrize("text", ["fp16", "float16"])
+def test_fp16_is_the_type_itself(text):
+    x = np.random.default_rng(5).normal(0, 1e-3, (64, 256)).astype(np.float32)
+    difference = parse_format(text).quantise(x) - x.astype(np.float16).astype(np.float32)
+    # Halves between two numbers, which go down here and to the even number there, are all that may differ.
+    assert np.count_nonzero(difference) <= 0.01 * x.size
+    np.testing.assert_array_equal(parse_format(text).quantise(x.astype(np.float16)), x.astype(np.float16))

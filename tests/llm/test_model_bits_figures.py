@@ -22,10 +22,11 @@ from bitlaw.theory import parse_format
 
 def run(text: str, bits: float, kl: float, *, allocation: str = "all", tensors: int = 1) -> RunResult:
     """A run of one tensor, or of two in different formats."""
-    told = TensorResult("w", "decoder", "f0", 8, 1.0, bits, bits, None, 0.1, 1.0, 0.1, kl)
+    specification = " | ".join(str(parse_format(one)) for one in text.split(" | "))
+    told = TensorResult("w", "decoder", specification, 8, 1.0, bits, bits, None, 0.1, 1.0, 0.1, kl)
     return RunResult(
         name=text,
-        specification=" | ".join(str(parse_format(one)) for one in text.split(" | ")),
+        specification=specification,
         allocation=allocation,
         bits=bits,
         predicted_bits=bits,
@@ -46,7 +47,9 @@ def run(text: str, bits: float, kl: float, *, allocation: str = "all", tensors: 
         loss_change_upper=None,
         reference_loss=3.0,
         same_top=0.9,
-        tensors=tuple(replace(told, name=f"w{k}", format=f"f{k}") for k in range(tensors)),
+        tensors=tuple(
+            replace(told, name=f"w{k}", format=specification if k == 0 else "q8_0") for k in range(tensors)
+        ),
     )
 
 

@@ -37,9 +37,14 @@ FORMAT_NAMES: dict[str, str] = {
     "iq4_nl": "iq4_nl,block=32,scale=signmax:float16",
     "fp8_e4m3": "e4m3,scale=absmax:float32",
     "fp8_e5m2": "e5m2,scale=absmax:float32",
+    "bf16": "bfloat16,scale=none",
+    "fp16": "float16,scale=none",
     "ternary": "ternary,scale=rms:float32,search=tensor",
     "binary": "binary,block=channel,scale=rms:float32,search=tensor",
 }
+
+# Spelled out, a type is the format of its short name, and not one with a scale beside it.
+_ALIASES = {"bfloat16": "bf16", "float16": "fp16"}
 
 # Any element in groups: int4_g64, nf3_g128; with "_asym" the range of the group is used instead of its maximum.
 _GROUPED = re.compile(r"(?P<element>[a-z][a-z0-9]*)_g(?P<size>[1-9]\d*)(?P<asymmetric>_asym)?")
@@ -53,6 +58,7 @@ def known_names() -> tuple[str, ...]:
 def expand_name(text: str) -> str:
     """Specification that a name stands for; the text itself where it is no name."""
     name = text.lower().replace("-", "_")
+    name = _ALIASES.get(name, name)
     if name in FORMAT_NAMES:
         return FORMAT_NAMES[name]
     grouped = _GROUPED.fullmatch(name)

@@ -12,6 +12,9 @@ from .element import Element
 
 __all__ = ["Float"]
 
+# Exponent bits of types whose largest number is beyond the reach of a 16-bit scale.
+_WIDE = 6
+
 
 @dataclass(frozen=True)
 class Float(Element):
@@ -35,6 +38,9 @@ class Float(Element):
     -----
     A value halfway between two codepoints goes to the lower one, as with every quantiser here, and not to the
     even one.
+
+    Types of six exponent bits and more map a largest magnitude on 1 and not on their largest number, 3.4e38 for
+    bfloat16: a scale so small would leave the range of most number types, and no precision is won by it.
 
     Examples
     --------
@@ -85,6 +91,12 @@ class Float(Element):
         if self.number.exponent_bits == 0:
             return self.number.largest / math.sqrt(3)
         return math.ldexp(1.0, (1 << self.number.exponent_bits - 1) - self.number.bias)
+
+    def reach(self, statistic: str, block_size: float) -> float:
+        """Largest number, or 1 for types of six exponent bits and more."""
+        if statistic in ("absmax", "signmax") and self.number.exponent_bits >= _WIDE:
+            return 1.0
+        return super().reach(statistic, block_size)
 
     def quantiser(self, statistic: str, block_size: float) -> ScalarQuantiser:
         """The numbers; thresholds halfway between."""
