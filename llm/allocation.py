@@ -108,7 +108,8 @@ def allocate_formats(
         fixed=[0 if name in fixed else -1 for name in names],
         names=names,
     )
-    return _assembled(points, table, _solve(table, budget, unit, exact), formats)
+    free = sum(name not in fixed for name in names)
+    return _assembled(points, table, _solve(table, budget, unit, exact), formats, free)
 
 
 def _bits_of(
@@ -222,7 +223,11 @@ def _solve(table: ComponentTable, budget: float, unit: str, exact: bool) -> Allo
 
 
 def _assembled(
-    points: list[list[TensorAllocation]], table: ComponentTable, found: Allocation, formats: Sequence[Format]
+    points: list[list[TensorAllocation]],
+    table: ComponentTable,
+    found: Allocation,
+    formats: Sequence[Format],
+    free: int,
 ) -> ModelAllocation:
     control = None
     if found.uniform is not None:
@@ -234,7 +239,7 @@ def _assembled(
             found.uniform.loss,
             _interpolated(points, found.bits_per_element),
         )
-    elif len(formats) == 1:  # one candidate leaves no choice: the allocation is the single format
+    elif free and len(formats) == 1:  # one candidate leaves no choice: the allocation is the single format
         alone = tuple(row[0] for row in points)
         control = UniformControl(formats[0], alone, found.bits_per_element, found.loss, None)
     return ModelAllocation(
@@ -246,6 +251,7 @@ def _assembled(
         found.budget / found.elements,
         (found.feasible[0] / found.elements, found.feasible[1] / found.elements),
         control,
+        free,
     )
 
 

@@ -91,6 +91,8 @@ class ModelAllocation:
         Bits per element that any choice needs, and beyond which no choice is better.
     uniform : UniformControl or None
         None where no single format fits or nothing is free.
+    free : int
+        Tensors that were not given a format.
     """
 
     tensors: tuple[TensorAllocation, ...]
@@ -101,6 +103,7 @@ class ModelAllocation:
     budget: float
     feasible: tuple[float, float]
     uniform: UniformControl | None
+    free: int
 
     @property
     def assignment(self) -> dict[str, Format]:
@@ -124,6 +127,11 @@ class ModelAllocation:
     @property
     def statement(self) -> str:
         """The allocation beside its control, in words."""
+        if not self.free:
+            return (
+                f"The format of every tensor was given, so nothing was chosen: {self.bits_per_element:.4f} bits per "
+                f"element of {self.budget:.4f} allowed, predicted KL {self.kl:.4g}."
+            )
         words = [
             f"{self.bits_per_element:.4f} bits per element of {self.budget:.4f} allowed: predicted KL {self.kl:.4g} "
             + (

@@ -4,8 +4,9 @@ Each run is predicted, quantised and measured, and its row is committed before t
 already in the results file under the same fingerprint (weights, tokens, format, allocation, measuring, code) is not
 run again; the reference's answers, Fisher information and statistics of a model are kept in a work folder.
 
-With the address of a Dask cluster the runs are spread over its workers, which must see the work folder and the
-models under the same paths; they return rows, and only the caller writes them.
+Studies beside one another on the same work folder and results share the runs.  With the address of a Dask cluster
+the runs are spread over its workers, which must see the work folder and the models under the same paths; they
+return rows, and only the caller writes them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -27,6 +29,7 @@ from .audit import audit
 from .audit_record import run_row, tensor_rows
 from .published_allocation import published_allocation
 from .quantise import Assignment, assign
+from .study_claims import claimed_runs, one_at_a_time
 from .study_config import Run, Study
 from .study_results import Results
 from .workload import Opened, Parts, Workload, open_workload, prepare_parts
@@ -34,6 +37,9 @@ from .workload import Opened, Parts, Workload, open_workload, prepare_parts
 __all__ = ["Outcome", "run_fingerprint", "run_study"]
 
 Rows = tuple[dict[str, Any], list[dict[str, Any]]]
+
+# Seconds until a scheduler must have answered.
+_CONNECTING = 10
 
 # Weights are overwritten while a run lasts, so two threads of a worker must not share a model.
 _ONE_RUN = threading.Lock()
@@ -48,7 +54,7 @@ class Outcome:
     done : int
         Runs that were carried out now.
     found : int
-        Runs that were in the results already.
+        Runs that were in the results already, or came there from another study meanwhile.
     failures : tuple of (Run, str)
         Runs that cannot be carried out, and why; nothing is stored for them.
     """
@@ -94,11 +100,14 @@ def run_study(
     ValueError, OSError
         If the model or text cannot be read (of several models, its runs are failures, and the others are carried
         out), or results or shared parts cannot be written.
+    ConnectionError
+        If no scheduler answers at the address of the cluster; nothing has been done then.
     ImportError
         If a cluster is given and `distributed` is not installed.
     """
     tell = progress or (lambda words: None)
-    outcomes = [_one_model(study, model, results, Path(folder), cluster, tell) for model in study.models]
+    with _workers(cluster) as client:
+        outcomes = [_one_model(study, model, results, Path(folder), client, tell) for model in study.models]
     return Outcome(
         sum(outcome.done for outcome in outcomes),
         sum(outcome.found for outcome in outcomes),
@@ -106,12 +115,30 @@ def run_study(
     )
 
 
+@contextmanager
+def _workers(cluster: str | None) -> Iterator[Any]:
+    """Client of a cluster, or None without one."""
+    if cluster is None:
+        yield None
+        return
+    try:
+        from distributed import Client
+    except ImportError:
+        raise ImportError("a cluster needs Dask: install it with  pip install distributed") from None
+    try:
+        client = Client(cluster, timeout=_CONNECTING, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise ConnectionError(f"no Dask scheduler answers at {cluster}: {error}") from error
+    with client, client.as_current():
+        yield client
+
+
 def _one_model(
     study: Study,
     model: str,
     results: Results,
     folder: Path,
-    cluster: str | None,
+    client: Any,
     tell: Callable[[str], object],
 ) -> Outcome:
     tell(f"{model}: loading")
@@ -127,59 +154,51 @@ def _one_model(
     missing = {key: run for key, run in runs.items() if key not in present}
     if not missing:
         return Outcome(0, len(runs), ())
-    parts = prepare_parts(opened, folder, lambda what, k, n: tell(f"{model}: {what} {k}/{n}"))
+    with one_at_a_time(folder, lambda words: tell(f"{model}: {words}")):
+        parts = prepare_parts(opened, folder, lambda what, k, n: tell(f"{model}: {what} {k}/{n}"))
     done, failures = 0, []
-    for key, run, answer in _answers(missing, opened, parts, folder, cluster, tell):
+    if client is None:
+        claimed = claimed_runs(missing, results.fingerprints, folder / "claims")
+        answers = ((key, run, _answer(run, opened, parts, tell)) for key, run in claimed)
+    else:
+        answers = _spread(missing, opened, folder, client)
+    for key, run, answer in answers:
         if isinstance(answer, str):
             failures.append((run, answer))
             tell(f"{run}: failed: {answer}")
         else:
             done += results.add({"fingerprint": key} | answer[0], answer[1])
             tell(f"{run}: done")
-    return Outcome(done, len(runs) - len(missing), tuple(failures))
+    return Outcome(done, len(runs) - done - len(failures), tuple(failures))
 
 
-def _answers(
-    missing: dict[str, Run],
-    opened: Opened,
-    parts: Parts,
-    folder: Path,
-    cluster: str | None,
-    tell: Callable[[str], object],
-) -> Iterator[tuple[str, Run, Rows | str]]:
-    """Rows of each run, or why there are none, as they come."""
-    if cluster is not None:
-        yield from _spread(missing, opened, folder, cluster)
-        return
-    for key, run in missing.items():
-        try:
-            yield key, run, _carry_out(run, opened, parts, tell)
-        except (ValueError, TypeError, NotImplementedError) as error:
-            yield key, run, str(error)
+def _answer(run: Run, opened: Opened, parts: Parts, tell: Callable[[str], object]) -> Rows | str:
+    """Rows of a run, or why there are none."""
+    try:
+        return _carry_out(run, opened, parts, tell)
+    except (ValueError, TypeError, NotImplementedError) as error:
+        return str(error)
 
 
 def _spread(
-    missing: dict[str, Run], opened: Opened, folder: Path, cluster: str
+    missing: dict[str, Run], opened: Opened, folder: Path, client: Any
 ) -> Iterator[tuple[str, Run, Rows | str]]:
-    """Runs on the workers of a cluster, in the order in which they end."""
+    """Rows of each run from the workers of a cluster, or why there are none, in the order in which they end."""
+    from distributed import as_completed
+
+    futures = {
+        client.submit(
+            _on_worker, run, opened.workload, str(folder.resolve()), opened.digests, key=f"bitlaw-{key}"
+        ): key
+        for key, run in missing.items()
+    }
     try:
-        from distributed import Client, as_completed
-    except ImportError:
-        raise ImportError("a cluster needs Dask: install it with  pip install distributed") from None
-    with Client(cluster, timeout=30, set_as_default=False) as client, client.as_current():
-        futures = {
-            client.submit(
-                _on_worker, run, opened.workload, str(folder.resolve()), opened.digests, key=f"bitlaw-{key}"
-            ): key
-            for key, run in missing.items()
-        }
-        try:
-            for future in as_completed(futures):
-                key = futures.pop(future)
-                error = future.exception()
-                yield key, missing[key], future.result() if error is None else f"on a worker: {error}"
-        finally:
-            client.cancel(list(futures))
+        for future in as_completed(futures):
+            key = futures.pop(future)
+            error = future.exception()
+            yield key, missing[key], future.result() if error is None else f"on a worker: {error}"
+    finally:
+        client.cancel(list(futures))
 
 
 def _on_worker(run: Run, workload: Workload, folder: str, digests: dict[str, str]) -> Rows:

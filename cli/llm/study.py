@@ -74,9 +74,11 @@ def run(args: argparse.Namespace) -> int:
         _check_export(Path(path))
     file = Path(args.file)
     with Results(args.results or file.with_suffix(".sqlite")) as results:
-        outcome = run_study(
-            study, results, args.work or file.with_suffix(".work"), cluster=args.cluster, progress=note
-        )
+        work = args.work or file.with_suffix(".work")
+        try:
+            outcome = run_study(study, results, work, cluster=args.cluster, progress=note)
+        except ConnectionError as error:
+            raise UsageError(f"--cluster: {error}") from error
         rows = results.rows()
         if rows:
             show([json_text(rows).rstrip("\n")] if args.json else [_table(rows)])

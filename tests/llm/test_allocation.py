@@ -177,6 +177,16 @@ def test_fixed_tensors_keep_their_format_and_count(four: Problem) -> None:
     assert found.bits_per_element <= 4.0
 
 
+@pytest.mark.parametrize("candidates", [INTEGERS, INTEGERS[:1]])
+def test_nothing_is_compared_where_every_format_was_given(four: Problem, candidates: list[Format]) -> None:
+    eight = parse_format("int8_g64")
+    found = allocate_formats(*four, candidates, 9.0, fixed=dict.fromkeys(four[0], eight))
+    assert set(found.assignment.values()) == {eight}
+    assert found.uniform is None
+    assert not found.uniform_is_as_good
+    assert found.statement.startswith("The format of every tensor was given, so nothing was chosen: 8.25")
+
+
 def test_floors_are_kept_by_the_allocation_and_its_control(four: Problem) -> None:
     name = "a.k_proj.weight"
     floor = parse_format("int6sym,block=64,scale=absmax:float16")

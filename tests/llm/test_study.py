@@ -5,7 +5,10 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from safetensors import SafetensorError
@@ -15,6 +18,7 @@ from bitlaw.llm.audit import audit
 from bitlaw.llm.audit_record import BIT_PARTS
 from bitlaw.llm.quantise import assign
 from bitlaw.llm.study import Outcome, run_fingerprint
+from bitlaw.llm.study_claims import one_at_a_time
 from bitlaw.llm.study_config import Allocation, Run, Study
 from bitlaw.llm.study_results import Results
 from bitlaw.llm.workload import code_fingerprint, open_workload, prepare_parts
@@ -220,7 +224,62 @@ def test_runs_are_spread_over_two_workers(finished: Path, tiny_folder: Path, tmp
     assert {one["fingerprint"]: one["kl"] for one in rows} == pytest.approx(alone)
 
 
-def test_a_missing_cluster_library_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_cluster_library_is_named(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(ImportError, match="pip install distributed"):
-        next(study_module._spread({}, None, tmp_path, "tcp://nowhere:1"))  # type: ignore[arg-type]
+        carry_out(small(tiny_folder), tmp_path, cluster="tcp://nowhere:1")
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nowhere"])
+def test_a_cluster_that_does_not_answer_is_told_before_anything_is_done(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(study_module, "_CONNECTING", 0.5)
+    with pytest.raises(ConnectionError, match=f"no Dask scheduler answers at {address}"):
+        carry_out(small(tiny_folder), tmp_path, cluster=address)
+    assert not (tmp_path / "work").exists()
+
+
+def test_studies_beside_one_another_share_the_runs(finished: Path, tiny_folder: Path, tmp_path: Path) -> None:
+    told: list[str] = []
+    second: list[Future[tuple[Outcome, list[dict[str, Any]]]]] = []
+
+    with ThreadPoolExecutor(1) as pool:
+
+        def begin_the_second(words: str) -> None:
+            """In the middle of the first run of one study, another one does all that is left."""
+            if "int4" not in words or not words.endswith("measuring") or second:
+                return
+            second.append(pool.submit(carry_out, small(tiny_folder), tmp_path, progress=told.append))
+            while not any("e2m1" in line and line.endswith("done") for line in told):
+                assert not second[0].done()
+                time.sleep(0.01)
+
+        first, _ = carry_out(small(tiny_folder), tmp_path, progress=begin_the_second)
+        other, rows = second[0].result()
+    assert first == Outcome(1, 2, ())
+    assert other == Outcome(2, 1, ())
+    assert sorted(one["format"] for one in rows) == sorted(FORMATS)
+    with Results(finished / "results.sqlite") as results:
+        alone = {one["fingerprint"]: one["kl"] for one in results.rows()}
+    assert {one["fingerprint"]: one["kl"] for one in rows} == pytest.approx(alone)
+
+
+def test_shared_parts_are_made_by_one_study_at_a_time(tmp_path: Path) -> None:
+    told: list[str] = []
+    with ThreadPoolExecutor(1) as pool:
+
+        def wait() -> None:
+            with one_at_a_time(tmp_path, told.append):
+                told.append("within")
+
+        with one_at_a_time(tmp_path, told.append):
+            waiting = pool.submit(wait)
+            while not told:
+                time.sleep(0.01)
+            assert told == ["waiting for another study on the same work folder"]
+        waiting.result()
+    assert told[1:] == ["within"]
