@@ -11,7 +11,7 @@ noise of everything before it (`noise_floor`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -57,8 +57,9 @@ class Divergence:
     same_top: FloatArray
 
     def mean(self, what: str = "kl", confidence: float = 0.95) -> Estimate:
-        """Mean of one of the attributes, with an interval over sequences."""
-        return clustered_mean(getattr(self, what), confidence)
+        """Mean of one of the attributes, with an interval over sequences; that of a divergence begins at 0 or above."""
+        found = clustered_mean(getattr(self, what), confidence)
+        return replace(found, lower=max(found.lower, 0.0)) if what in ("kl", "top_kl") else found
 
     def quantile(self, level: float, confidence: float = 0.95) -> Estimate:
         """Quantile of the KL over tokens, with an interval over sequences."""

@@ -88,7 +88,8 @@ def read_tokenizer(name: str, folder: str, *, trust_remote_code: bool = False) -
     """
     from transformers import AutoTokenizer
 
-    with _told(name, "no tokenizer that transformers can read lies beside the model"), _quiet():
+    missing = "no tokenizer that transformers can read (such as tokenizer.json) lies beside the model"
+    with _told(name, missing, longest=70), _quiet():
         found: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
             folder, trust_remote_code=trust_remote_code
         )
@@ -119,7 +120,7 @@ def check_finite(model: nn.Module) -> None:
 
 
 @contextmanager
-def _told(name: str, what: str) -> Iterator[None]:
+def _told(name: str, what: str, longest: int = _LONGEST) -> Iterator[None]:
     """Errors of transformers and safetensors as one sentence on the model."""
     try:
         yield
@@ -129,15 +130,15 @@ def _told(name: str, what: str) -> Iterator[None]:
         words = "transformers cannot read this folder"
         if not Path(name).is_dir():
             words = "neither a model folder nor a hub id that can be fetched"
-        raise OSError(f"{name}: {words}: {_short(error)}") from error
+        raise OSError(f"{name}: {words}: {_short(error, longest)}") from error
     except (ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError) as error:
         if "trust_remote_code" in str(error):
             raise ValueError(f"{name}: needs code that lies beside it, and such code is not run") from error
-        raise ValueError(f"{name}: {what}: {_short(error)}") from error
+        raise ValueError(f"{name}: {what}: {_short(error, longest)}") from error
 
 
-def _short(error: BaseException) -> str:
-    return textwrap.shorten(str(error), _LONGEST, placeholder=" ...")
+def _short(error: BaseException, longest: int) -> str:
+    return textwrap.shorten(str(error), longest, placeholder=" ...")
 
 
 @contextmanager

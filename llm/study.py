@@ -157,12 +157,10 @@ def _one_model(
     with one_at_a_time(folder, lambda words: tell(f"{model}: {words}")):
         parts = prepare_parts(opened, folder, lambda what, k, n: tell(f"{model}: {what} {k}/{n}"))
     done, failures = 0, []
-    if client is None:
-        claimed = claimed_runs(missing, results.fingerprints, folder / "claims")
-        answers = ((key, run, _answer(run, opened, parts, tell)) for key, run in claimed)
-    else:
-        answers = _spread(missing, opened, folder, client)
-    for key, run, answer in answers:
+    here = client is None
+    claimed = claimed_runs(missing, results.fingerprints, folder / "claims")
+    own = ((key, run, _answer(run, opened, parts, tell)) for key, run in claimed)
+    for key, run, answer in own if here else _spread(missing, opened, folder, client):
         if isinstance(answer, str):
             failures.append((run, answer))
             tell(f"{run}: failed: {answer}")

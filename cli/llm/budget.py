@@ -82,7 +82,9 @@ def check_budget(
         needed = f"{least / elements:.6g} bits for each weight"
         if budget.unit == "bytes":
             needed = f"{math.ceil(least / 8)} bytes"
-        raise UsageError(f"{budget.told}: the budget must be at least {needed} with these formats")
+        fixed = sum(_certain_bits(format, shapes[name]) for name, format in constraints.fixed.items())
+        taken = f"; the tensors of --fix alone take {fixed / given:.0%} of the budget" if fixed else ""
+        raise UsageError(f"{budget.told}: the budget must be at least {needed} with these formats{taken}")
 
 
 def _least_bits(candidates: list[Format], shapes: Mapping[str, Shape], constraints: Constraints) -> int:

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = ["add_parser", "run"]
 
+_MOST_LEVELS = 1 << 16
+
 EXAMPLES = """\
   bitlaw llm design --format int4_g64 --codebook --codebook-output book.json
       one codebook for the embedded model's decoder: file:book.json,block=64,scale=absmax:float16,reach=1
@@ -119,6 +121,10 @@ def _asked_format(args: argparse.Namespace) -> Format:
     for option in ("each", "exact"):
         if getattr(args, option) and args.codebook is None:
             raise UsageError(f"--{option} goes with --codebook")
+    if (args.codebook or 0) > _MOST_LEVELS:
+        raise UsageError(
+            f"--codebook {args.codebook}: must be at most {_MOST_LEVELS}, which codes of 16 bits tell apart"
+        )
     if args.codebook_output is not None and (args.codebook is None or args.each or args.scales):
         raise UsageError(
             "--codebook-output holds one codebook for all tensors: --codebook without --each and --scales"

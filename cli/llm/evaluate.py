@@ -122,7 +122,7 @@ def _evaluated(
             for name in found
             if name != first
         ],
-        "sequences_for_5_percent": _needed(found[first]),
+        "sequences_for_5_percent": _needed(found[first], least),
     }
 
 
@@ -172,11 +172,14 @@ def _estimate(estimate: Estimate, name: str) -> dict[str, float | None]:
     }
 
 
-def _needed(measured: Divergence) -> int | None:
+def _needed(measured: Divergence, floor: float) -> int | None:
+    """Sequences for an interval of a twentieth of the KL; None where the KL is the noise of the arithmetic."""
     from bitlaw.llm.estimates import sequences_needed
+    from bitlaw.llm.noise_floor import is_near_floor
 
     value = float(measured.kl.mean())
-    return sequences_needed(measured.kl, _AIM * value) if len(measured.kl) > 1 and value > 0 else None
+    known = len(measured.kl) > 1 and value > 0 and not is_near_floor(value, floor)
+    return sequences_needed(measured.kl, _AIM * value) if known else None
 
 
 def _blocks(record: dict[str, Any]) -> list[Block]:

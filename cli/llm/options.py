@@ -169,7 +169,7 @@ def parts_of(text: str) -> tuple[Part, ...]:
     names = PARTS if text == "all" else tuple(dict.fromkeys(text.split(",")))
     for name in names:
         if name not in PARTS:
-            raise unknown("part", name, (*PARTS, "all"))
+            raise unknown("--parts", name, (*PARTS, "all"))
     return cast("tuple[Part, ...]", names)
 
 

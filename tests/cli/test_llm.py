@@ -231,7 +231,7 @@ def test_a_study_is_run_exported_and_taken_up(bitlaw, folder, tmp_path):
         (("report", "--ends", "nf44", "--dry-run"), "--ends nf44: width must be 2 to 8 bits"),
         (("quantise", "--ends", "nf44", "--format", "nf4", "--output", "x"), "--ends nf44: width must be"),
         (("quantise", "--format", "nf44", "--output", "x"), "--format nf44: width must be 2 to 8 bits"),
-        (("report", "--parts", "tail"), "unknown part 'tail'"),
+        (("report", "--parts", "tail"), "unknown --parts 'tail'"),
         (("report", "--length", "1"), "length must be at least 2"),
         (("report", "--sequences", "many"), "sequences must be an integer"),
         (("evaluate",), "--formats"),

@@ -117,6 +117,11 @@ def test_groups_with_a_member_in_common_are_one():
 FIRST = "model.layers.0.self_attn.q_proj.weight"
 BAD = [
     (("--bytes", 10), "--bytes 10: the budget must be at least 9216 bytes with these formats"),
+    (
+        ("--bits", 4, "--fix", f"*={INT6}"),
+        "--bits 4: the budget must be at least 6.46226 bits for each weight with these formats; the tensors of "
+        "--fix alone take 162% of the budget",
+    ),
     (("--bits", "inf"), "--bits must be positive and finite, got inf"),
     (("--bytes", "1k"), "argument --bytes: bytes must be an integer, got '1k'"),
     (("--bytes", 0), "argument --bytes: bytes must be at least 1, got 0"),

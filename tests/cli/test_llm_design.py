@@ -94,7 +94,8 @@ def test_a_plan_tells_what_a_design_takes(design, monkeypatch):
             "--codebook-output none/b: the folder none does not exist",
         ),
         (("--scales", "--output", "nf4.txt"), "--output nf4.txt: the file exists"),
-        (("--scales", "--parts", "tail"), "unknown part 'tail'"),
+        (("--codebook", "100000"), "--codebook 100000: must be at most 65536"),
+        (("--scales", "--parts", "tail"), "unknown --parts 'tail'"),
         (("--scales", "--format", "nf44"), "--format nf44: "),
     ],
 )

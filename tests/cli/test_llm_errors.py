@@ -95,7 +95,7 @@ def sum_of_decoder(errors):
         ((), "--formats"),
         (("--formats", "nf44"), "formats with near names: nf4"),
         (("--formats", FREE, "--draws", "0"), "--draws: draws must be at least 1, got 0"),
-        (("--formats", FREE, "--parts", "tail"), "unknown part 'tail'"),
+        (("--formats", FREE, "--parts", "tail"), "unknown --parts 'tail'"),
         (("--formats", "int4,block=channel,rotation=hadamard:64"), "64 does not divide 32"),
     ],
 )

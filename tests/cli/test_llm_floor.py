@@ -66,4 +66,5 @@ def test_evaluations_tell_which_divergences_are_near_the_floor(bitlaw, folder, d
     assert record["near_noise_floor"] == near
     assert (record["noise_floor"] > 0.1 * first["kl"]) == bool(near)
     assert 0 < record["noise_floor"] < 0.1 * second["kl"]
+    assert (record["sequences_for_5_percent"] is None) == bool(near)
     assert ("near the noise floor of the arithmetic" in bitlaw(*words).out) == bool(near)

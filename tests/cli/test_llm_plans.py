@@ -80,7 +80,10 @@ def test_models_that_cannot_be_run_are_refused(dry, bitlaw, folder, workspace):
     shutil.copytree(folder, workspace / "mute")
     for path in (workspace / "mute").glob("*token*"):
         path.unlink()
-    refused(dry("report", model="mute"), "no tokenizer that transformers can read lies beside the model")
+    refused(
+        dry("report", model="mute"),
+        "no tokenizer that transformers can read (such as tokenizer.json) lies beside the model",
+    )
     path = workspace / "mute" / "model.safetensors"
     whole = path.read_bytes()
     path.unlink()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bitlaw.llm.divergence import kl_per_token, measure_divergence, top_kl_per_token
+from bitlaw.llm.divergence import Divergence, kl_per_token, measure_divergence, top_kl_per_token
+from bitlaw.llm.estimates import clustered_mean
 from bitlaw.llm.models import LanguageModel, weight_tensors
 from bitlaw.llm.reference import build_reference
 from bitlaw.llm.sensitivity import noise_sensitivity
@@ -148,3 +150,14 @@ def test_noise_on_one_tensor_is_measured_and_taken_back(tiny: LanguageModel, seq
         noise_sensitivity(tiny, reference, noise=0)
     with pytest.raises(ValueError, match="nothing: the model has no weight tensor"):
         noise_sensitivity(tiny, reference, names=["nothing"])
+
+
+def test_intervals_of_a_divergence_do_not_reach_below_zero() -> None:
+    kl = np.array([[0.1, 0.3], [2.0, 4.0]])
+    found = Divergence(kl, kl, kl - 1.0, kl, np.ones_like(kl))
+    plain = clustered_mean(kl)
+    assert plain.lower < 0
+    for what in ("kl", "top_kl"):
+        assert found.mean(what) == replace(plain, lower=0.0)
+    assert found.mean("loss").lower == plain.lower - 1.0
+    assert found.less(Divergence(0 * kl, kl, kl, kl, kl)).lower == plain.lower

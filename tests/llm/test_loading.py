@@ -78,11 +78,11 @@ def test_a_folder_without_weights_is_told(folder: Path) -> None:
 
 def test_a_tokenizer_that_is_missing_or_damaged_is_told(folder: Path) -> None:
     (folder / "tokenizer.json").write_text('{"x":')
-    with pytest.raises(ValueError, match="model: no tokenizer that transformers can read lies beside"):
+    with pytest.raises(ValueError, match=r"model: no tokenizer that transformers can read .* lies beside"):
         load_model(folder, device="cpu")
     for path in folder.glob("*token*"):
         path.unlink()
-    with pytest.raises(ValueError, match="model: no tokenizer that transformers can read lies beside"):
+    with pytest.raises(ValueError, match=r"model: no tokenizer that transformers can read .* lies beside"):
         load_model(folder, device="cpu")
 
 
