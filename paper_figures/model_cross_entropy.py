@@ -10,6 +10,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from .model_formats import MAIN
 from .model_points import Point, caption, draw_points, identity
 from .model_results import ModelResults
@@ -59,8 +61,14 @@ def draw(data: Data) -> Figure:
     axes.set_xscale("log")
     # Linear as far as intervals reach below zero, so that they do not fill the figure, and on to a labelled power.
     reach = max(ends[0], *(-point.lower for point in data.points))
-    axes.set_yscale("symlog", linthresh=10.0 ** math.ceil(math.log10(reach)))
+    linear = 10.0 ** math.ceil(math.log10(reach))
+    axes.set_yscale("symlog", linthresh=linear)
     draw_points(axes, data.points)
+    low, high = axes.get_ylim()
+    decades = linear * 10.0 ** np.arange(1, 5)
+    ticks = np.concatenate([-decades, linear * np.linspace(-1, 1, 9), decades])
+    ticks = ticks[(ticks >= low) & (ticks <= high)]
+    axes.set_yticks(ticks, [f"{tick:.3g}" for tick in ticks])
     axes.axhline(0.0, color=BLACK, linewidth=0.5)
     identity(axes, *ends, "equal")
     axes.set(xlabel="KL divergence (nats per token)", ylabel="cross-entropy change (nats per token)")
