@@ -59,7 +59,8 @@ class Divergence:
     def mean(self, what: str = "kl", confidence: float = 0.95) -> Estimate:
         """Mean of one of the attributes, with an interval over sequences; that of a divergence begins at 0 or above."""
         found = clustered_mean(getattr(self, what), confidence)
-        return replace(found, lower=max(found.lower, 0.0)) if what in ("kl", "top_kl") else found
+        known = what in ("kl", "top_kl") and found.sequences > 1
+        return replace(found, lower=max(found.lower, 0.0)) if known else found
 
     def quantile(self, level: float, confidence: float = 0.95) -> Estimate:
         """Quantile of the KL over tokens, with an interval over sequences."""

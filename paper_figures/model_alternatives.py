@@ -94,7 +94,7 @@ def draw(data: Data) -> Figure:
         data.results,
         {"measured": rows},
         tuple(rows),
-        ("KL over that of cube-root blocks", "$R$ over that of cube-root blocks"),
+        ("KL divergence over cube-root blocks'", "$R$ over cube-root blocks'"),
     )
     for panel in axes:
         panel.axvline(1.0, color=BLACK, linewidth=0.7)

@@ -159,5 +159,7 @@ def test_intervals_of_a_divergence_do_not_reach_below_zero() -> None:
     assert plain.lower < 0
     for what in ("kl", "top_kl"):
         assert found.mean(what) == replace(plain, lower=0.0)
+    alone = Divergence(kl[:1], kl[:1], kl[:1], kl[:1], kl[:1])
+    assert alone.mean().lower == -np.inf
     assert found.mean("loss").lower == plain.lower - 1.0
     assert found.less(Divergence(0 * kl, kl, kl, kl, kl)).lower == plain.lower
