@@ -34,6 +34,8 @@ _R_OFF = 0.05
 _MAXIMUM_OFF = 0.03
 # Share of all Fisher information in one element of a thousand from which its tail is called heavy.
 _HEAVY_TAIL = 0.3
+# R from which a tensor is called lost.
+_LOST = 0.95
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,6 +211,13 @@ def _warnings(
     if max(kl, predicted_kl) > _LARGE_KL:
         found.append(
             f"KL of {kl:.3g} nats is beyond the quadratic approximation, which is good below {_LARGE_KL:g}"
+        )
+    lost = [t.record for t in tensors if t.record.error > _LOST]
+    if lost:
+        others = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+        found.append(
+            f"hardly anything is left of {lost[0].name}{others} (R is {lost[0].error:.3g}): scales may be too small "
+            "for the type that stores them, or steps too wide"
         )
     for tensor in sorted(tensors, key=lambda t: -abs(math.log(max(t.ratio, 1e-9)))):
         if abs(tensor.ratio - 1) > _R_OFF:

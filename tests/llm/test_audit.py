@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -61,6 +63,21 @@ def test_large_divergences_are_warned_of(tiny: LanguageModel, sequences: Sequenc
     )
     found = audit(tiny, noisy, build_reference(tiny, sequences), statistics, fisher)
     assert any("beyond the quadratic approximation" in words for words in found.warnings)
+
+
+def test_weights_that_scales_are_too_small_for_are_called_lost(tiny: LanguageModel) -> None:
+    small = copy.deepcopy(tiny.model)
+    name, parameter = next((w.name, w.parameter) for w in weight_tensors(small) if w.part == "decoder")
+    parameter.data *= 1e-9
+    model = LanguageModel("small", small, tiny.tokenizer)
+    tokens = token_sequences("standard", tiny.tokenizer, length=16, count=2)
+    fisher = Fisher({name: torch.ones(parameter.shape)}, 1, "sampled")
+    reference, statistics = build_reference(model, tokens), model_statistics(model)
+    for number, lost in (("float16", True), ("float32", False)):
+        format = parse_format(f"int4,block=32,scale=absmax:{number}")
+        found = audit(model, {name: format}, reference, statistics, fisher)
+        assert any(f"left of {name} (R is 1)" in words for words in found.warnings) == lost
+        assert found.tensors[0].prediction.R == pytest.approx(found.tensors[0].record.error, rel=0.05)
 
 
 def test_missing_pieces_are_named(tiny: LanguageModel) -> None:
