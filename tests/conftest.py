@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-# Workers of pytest-xdist fill the cores; teams of threads inside each would wait for one another, spinning.
+# Workers of pytest-xdist fill the cores; teams of threads inside each would wait for one another, spinning.  The first
+# parallel kernel sets the threads of OpenMP to numba's number, for torch too.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 
 # One profile everywhere: examples are drawn from a fixed seed, and slow machines are not failures.
 settings.register_profile("bitlaw", deadline=None, derandomize=True, max_examples=50)
