@@ -75,7 +75,8 @@ def rows(formats: tuple[str, ...]) -> tuple[list[dict[str, Any]], list[dict[str,
         about = {"model": "m", "text": "t", "weights": "w", "tokens": "t", "code": "c", "allocation": "all"}
         about |= {"fingerprint": str(place), "format": text, "specification": str(parse_format(text))}
         runs.append(dict.fromkeys(RUN_COLUMNS, 1.0) | about | {"bits": 9.0 - place / 8, "kl_lower": None})
-        tensors.append(dict.fromkeys(TENSOR_COLUMNS, 1.0) | {"fingerprint": str(place), "format": text})
+        own = {"fingerprint": str(place), "format": about["specification"]}
+        tensors.append(dict.fromkeys(TENSOR_COLUMNS, 1.0) | own)
     return runs, tensors
 
 
